@@ -79,3 +79,51 @@ end() {
   kill "$1" 2>/dev/null || return 0
   wait_for "$2" gone "$1" || { kill -KILL "$1" 2>/dev/null || true; wait_for 5 gone "$1" || true; }
 }
+
+# What the package is built with. Debian has a linker in gcc; rustup brings none.
+need_toolchain() {
+  local tool sudo="as root by sudo, keep the PATH: sudo env \"PATH=\$PATH\" npm run …"
+  for tool in node npm cargo; do
+    have "$tool" || die "needs $tool: install Node.js 20 or later with npm, and a Rust toolchain ($sudo)"
+  done
+  node -e 'process.exit(parseInt(process.versions.node) < 20)' ||
+    die "needs Node.js 20 or later; this is $(node --version)"
+  have cc || install gcc libc6-dev
+}
+
+# node_modules as package-lock.json says.
+need_modules() {
+  if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
+    npm ci --no-audit --no-fund
+    touch node_modules/.package-lock.json
+  fi
+}
+
+# stage NAME COMMAND...: runs it, says how it went and how long it took, and notes a
+# failure in $failed. The next stage runs all the same.
+failed=()
+summary=()
+stage() {
+  local name=$1 began=$SECONDS code=0 line
+  shift
+  printf '\n=== %s\n' "$name"
+  set +e
+  (set -e; "$@")
+  code=$?
+  set -e
+  line="$name: ok"
+  if [ "$code" != 0 ]; then
+    failed+=("$name")
+    line="$name: FAILED (exit code $code)"
+  fi
+  line+=", $((SECONDS - began)) s"
+  summary+=("$line")
+  printf '=== %s\n' "$line"
+}
+
+# The stages once more, and the end: fails if one of them did.
+finish() {
+  printf '\n%s: %s s in all\n' "${0##*/}" "$SECONDS"
+  printf '  %s\n' "${summary[@]}"
+  [ ${#failed[@]} = 0 ] || exit 1
+}
