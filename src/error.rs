@@ -77,6 +77,10 @@ pub enum Error {
         reason: String,
     },
 
+    /// `ERR_IMAGE_UNSUITABLE`, the caller: the place where a session was to be can't hold one.
+    #[error("no shell session can run there: {0}")]
+    NoShell(String),
+
     /// `ERR_CONTAINER_GONE`, nobody or the command: the container ended.
     #[error("the container is gone: {0}")]
     Gone(String),
@@ -112,7 +116,7 @@ impl Error {
             Self::Timeout { .. } => "ERR_ENGINE_TIMEOUT",
             Self::Refused { .. } => "ERR_ENGINE_RESPONSE",
             Self::ImageNotFound { .. } => "ERR_IMAGE_NOT_FOUND",
-            Self::ImageUnsuitable { .. } => "ERR_IMAGE_UNSUITABLE",
+            Self::ImageUnsuitable { .. } | Self::NoShell(_) => "ERR_IMAGE_UNSUITABLE",
             Self::Gone(_) => "ERR_CONTAINER_GONE",
             Self::Lost(_) => "ERR_CONNECTION_LOST",
             Self::Protocol(_) => "ERR_ENGINE_PROTOCOL",

@@ -1,1 +1,204 @@
-//! The heart.
+//! The heart: one shell, driven over bytes. A command goes in as one line; its output
+//! comes back on two streams and ends at a mark on each. Nothing here knows Docker or
+//! Node: a session runs against a container, a local `sh`, or another engine.
+//!
+//! - [`script`]: every byte of shell that is sent
+//! - [`sentinel`]: finds the marks
+//! - [`output`]: where output goes, bounded
+//! - [`watchdog`]: finds a shell that can't report any more
+//! - `driver`: the one task that owns the connection
+
+mod driver;
+pub mod output;
+pub mod script;
+pub mod sentinel;
+pub mod watchdog;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::io::AsyncWrite;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use output::Tap;
+
+/// Commands that may wait in one session. A waiting one costs its text and some 100 bytes.
+pub const MAX_QUEUED: usize = 1 << 20;
+
+/// A stream of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fd {
+    /// Descriptor 1; of a terminal, everything.
+    Stdout = 0,
+    /// Descriptor 2.
+    Stderr = 1,
+}
+
+/// A boxed future.
+pub type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;
+
+/// Runs `/bin/sh` with these arguments beside the session's shell, in the same process
+/// namespace, and gives what it printed.
+pub type Beside = Arc<dyn Fn(Vec<String>) -> Future<Result<String>> + Send + Sync>;
+
+/// What a session is made of: where its leash ([`script::leash`]) runs, as bytes.
+pub struct Wiring<O, I> {
+    /// The leash's output.
+    pub output: O,
+    /// The leash's input.
+    pub input: I,
+    /// What the leash was told to say hello with.
+    pub hello: Uuid,
+    /// Runs a script beside the shell.
+    pub beside: Beside,
+    /// Says why the output has ended; asked once, when it has.
+    pub autopsy: Future<Error>,
+    /// Takes the output that belongs to no result.
+    pub tap: Tap,
+}
+
+/// A command, and where its output goes.
+pub struct Command {
+    /// The text, for the shell.
+    pub text: String,
+    /// Bytes of each stream to keep for the result; without it they go to the tap.
+    pub capture: Option<usize>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// 0 to 255, from the shell, or from the supervisor where the shell ended with it.
+    pub exit_code: u8,
+    /// What was captured of stdout.
+    pub stdout: Bytes,
+    /// What was captured of stderr.
+    pub stderr: Bytes,
+    /// More was printed than was to be kept.
+    pub truncated: bool,
+    /// The command ended its shell: directory and variables are lost, files are not.
+    pub shell_restarted: bool,
+}
+
+type Done = Box<dyn FnOnce(Result<Outcome>) + Send>;
+
+struct Request {
+    command: Command,
+    done: Done,
+}
+
+/// A handle on a session. The session ends when this is dropped, and the container of its
+/// leash with it.
+#[derive(Debug)]
+pub struct Session {
+    requests: mpsc::Sender<Request>,
+    end: End,
+}
+
+/// Why the session is to end, or has ended: the first reason stays.
+#[derive(Debug, Clone)]
+struct End(Arc<watch::Sender<Option<Error>>>);
+
+impl End {
+    fn set(&self, reason: Error) {
+        self.0.send_if_modified(|end| {
+            let first = end.is_none();
+            end.get_or_insert(reason);
+            first
+        });
+    }
+
+    fn get(&self) -> Error {
+        self.0.borrow().clone().unwrap_or(Error::Stopped(""))
+    }
+}
+
+impl Session {
+    /// Starts the session's task on the current tokio runtime. Resolves when the shell is
+    /// ready, or with the reason why there can't be one. `ended` is called once, after the
+    /// last command was settled; from then on everything fails with that reason.
+    pub async fn open<O, I>(
+        wiring: Wiring<O, I>,
+        ended: impl FnOnce(Error) + Send + 'static,
+    ) -> Result<Self>
+    where
+        O: Stream<Item = Result<(Fd, Bytes)>> + Unpin + Send + 'static,
+        I: AsyncWrite + Unpin + Send + 'static,
+    {
+        let (requests, queue) = mpsc::channel(MAX_QUEUED);
+        let end = End(Arc::new(watch::Sender::new(None)));
+        let (ready, is_ready) = oneshot::channel();
+        tokio::spawn(driver::drive(wiring, queue, end.clone(), ready, ended));
+        let session = Self { requests, end };
+        match is_ready.await {
+            Ok(ready) => ready.map(|()| session),
+            Err(_) => Err(Error::Lost("its task has ended".into())),
+        }
+    }
+
+    /// Queues a command: they run one at a time, in the order of these calls. `done` is
+    /// called exactly once, on the session's task, unless this call fails, which it does
+    /// before anything was sent.
+    pub fn submit(
+        &self,
+        command: Command,
+        done: impl FnOnce(Result<Outcome>) + Send + 'static,
+    ) -> Result<()> {
+        check(&command.text)?;
+        let request = Request {
+            command,
+            done: Box::new(done),
+        };
+        self.requests
+            .try_send(request)
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => Error::QueueFull(MAX_QUEUED),
+                mpsc::error::TrySendError::Closed(_) => self.end.get(),
+            })
+    }
+
+    /// Runs a command to its end, and keeps up to `capture` bytes of each of its streams.
+    pub async fn exec(&self, text: &str, capture: usize) -> Result<Outcome> {
+        let (done, outcome) = oneshot::channel();
+        let command = Command {
+            text: text.into(),
+            capture: Some(capture),
+        };
+        self.submit(command, |result| {
+            let _ = done.send(result);
+        })?;
+        outcome.await.unwrap_or_else(|_| Err(self.end.get()))
+    }
+
+    /// Ends the session: whatever runs or waits fails with `reason`.
+    pub fn close(&self, reason: Error) {
+        self.end.set(reason);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.end
+            .set(Error::Stopped(", because nothing refers to it any more"));
+    }
+}
+
+fn check(text: &str) -> Result<()> {
+    if text.len() > script::MAX_COMMAND {
+        return Err(Error::Argument(format!(
+            "the command has {} bytes, and {} is the most: put it into a file in the container",
+            text.len(),
+            script::MAX_COMMAND
+        )));
+    }
+    match text.bytes().position(|byte| byte == 0) {
+        Some(at) => Err(Error::Argument(format!(
+            "the command has a NUL character at byte {at}, which no shell can take"
+        ))),
+        None => Ok(()),
+    }
+}
