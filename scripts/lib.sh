@@ -86,7 +86,7 @@ need_toolchain() {
   for tool in node npm cargo; do
     have "$tool" || die "needs $tool: install Node.js 20 or later with npm, and a Rust toolchain ($sudo)"
   done
-  node -e 'process.exit(parseInt(process.versions.node) < 20)' ||
+  node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' ||
     die "needs Node.js 20 or later; this is $(node --version)"
   have cc || install gcc libc6-dev
 }
