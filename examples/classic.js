@@ -10,8 +10,8 @@ const fs = require('fs');
 const path = require('path');
 
 const folder = path.resolve(process.argv[2] || path.join(__dirname, '..', 'target', 'demo'));
-const picture = '/pictures/picture.jpg';
-const thumbnail = '/pictures/thumbnail.jpg';
+const picture = 'picture.jpg';
+const thumbnail = 'thumbnail.jpg';
 
 fs.mkdirSync(folder, { recursive: true });
 
@@ -40,10 +40,10 @@ runner.start({ Image: process.env.IMAGE || undefined, Volumes: { '/pictures': {}
   .then(function () { return step('export DEBIAN_FRONTEND=noninteractive'); })
   .then(function () { return step('apt-get update'); })
   .then(function () { return step('apt-get -y install --no-install-recommends graphicsmagick'); })
-  .then(function () { return step('cd /pictures && rm -f *.jpg'); })
+  .then(function () { return step('cd /pictures'); })
   .then(function () { return step('gm convert -size 1600x1200 plasma:fractal ' + picture); })
   .then(function () { return step('gm convert -size 120x120 ' + picture + ' -resize 120x120 +profile "*" ' + thumbnail); })
-  .then(function () { return step('gm identify *.jpg'); })
+  .then(function () { return step('gm identify ' + thumbnail); })
   .catch(function (error) {
     // A command that fails rejects with its exit code, a bare number.
     console.error(typeof error === 'number' ? 'the command ended with exit code ' + error : error);
@@ -61,7 +61,7 @@ runner.start({ Image: process.env.IMAGE || undefined, Volumes: { '/pictures': {}
       console.log(row.seconds.toFixed(2).padStart(8) + ' s  ' + String(row['exit code']).padStart(3) + '  ' + row.command);
     });
     if (process.exitCode) return;
-    const file = path.join(folder, path.basename(thumbnail));
+    const file = path.join(folder, thumbnail);
     console.log('\nthumbnail: ' + file + ' (' + fs.statSync(file).size + ' bytes)');
   })
   .catch(function (error) {
