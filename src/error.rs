@@ -68,6 +68,16 @@ pub enum Error {
         reason: String,
     },
 
+    /// `ERR_PULL_FAILED`, whoever runs the registry or the network: the image can't be had
+    /// right now. Trying again is safe.
+    #[error("image {image} can't be pulled: {reason}")]
+    Pull {
+        /// The image as it was asked for.
+        image: String,
+        /// The engine's own words.
+        reason: String,
+    },
+
     /// `ERR_IMAGE_UNSUITABLE`, the caller: the image lacks what a shell session needs.
     #[error("image {image} can't hold a shell session: {reason}")]
     ImageUnsuitable {
@@ -116,6 +126,7 @@ impl Error {
             Self::Timeout { .. } => "ERR_ENGINE_TIMEOUT",
             Self::Refused { .. } => "ERR_ENGINE_RESPONSE",
             Self::ImageNotFound { .. } => "ERR_IMAGE_NOT_FOUND",
+            Self::Pull { .. } => "ERR_PULL_FAILED",
             Self::ImageUnsuitable { .. } | Self::NoShell(_) => "ERR_IMAGE_UNSUITABLE",
             Self::Gone(_) => "ERR_CONTAINER_GONE",
             Self::Lost(_) => "ERR_CONNECTION_LOST",

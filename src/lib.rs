@@ -16,12 +16,14 @@
 //!   Node nor Docker.
 //! - [`engine`] is the Docker edge: where the engine is, how to talk to it, and what is
 //!   asked of it.
+//! - [`runner`] owns one container and the session in it, from start to stop.
 //! - `addon` is the JavaScript edge: it converts, calls, and converts back.
 //! - [`error`] says what can go wrong, by who must act.
 
 mod addon;
 pub mod engine;
 pub mod error;
+pub mod runner;
 pub mod session;
 
 pub use error::{Error, Result};

@@ -1,9 +1,20 @@
 //! The Docker edge: the only place that names bollard and hyper.
+//!
+//! - [`endpoint`], [`context`]: which engine
+//! - [`transport`]: one client for every request to it, and connections taken over
+//! - [`spec`]: what a container is to be; [`image`]: what it's made from
+//! - [`container`]: its life; [`exec`]: processes beside its main one
+//! - [`frames`]: the decoder of its streams
 
 mod address;
 mod connector;
+pub mod container;
 pub mod context;
 pub mod endpoint;
+pub mod exec;
+pub mod frames;
+pub mod image;
+pub mod spec;
 mod ssh;
 mod tls;
 pub mod transport;

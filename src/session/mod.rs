@@ -178,6 +178,11 @@ impl Session {
     pub fn close(&self, reason: Error) {
         self.end.set(reason);
     }
+
+    /// Resolves when the session has ended and its connection is closed.
+    pub async fn ended(&self) {
+        self.requests.closed().await;
+    }
 }
 
 impl Drop for Session {

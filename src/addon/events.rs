@@ -1,0 +1,119 @@
+//! Brings what happens on the runner's tasks to the JavaScript thread, through one weak
+//! threadsafe function a runner: it keeps a program alive only while it's told to.
+
+use napi::bindgen_prelude::{Buffer, FnArgs, Function};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Status, sys};
+use napi_derive::napi;
+
+use super::Failure;
+use crate::error::{Error, Result};
+use crate::runner::Event;
+use crate::session::Outcome;
+
+/// What comes with an event, by its name:
+/// `settled`: `id`, and `failure` or the outcome; `readable`: nothing; `pull`: `progress`;
+/// `ended`: `failure`.
+#[napi(object)]
+#[derive(Default)]
+pub struct Detail {
+    pub id: Option<u32>,
+    pub failure: Option<Failure>,
+    pub exit_code: Option<u32>,
+    pub stdout: Option<Buffer>,
+    pub stderr: Option<Buffer>,
+    pub truncated: Option<bool>,
+    pub shell_restarted: Option<bool>,
+    /// A line of the engine's progress, as JSON.
+    pub progress: Option<String>,
+}
+
+type Arguments = FnArgs<(String, Detail)>;
+type Callback = ThreadsafeFunction<Arguments, (), Arguments, Status, false, true>;
+
+/// The way to one runner's facade.
+pub struct Events(Callback);
+
+impl Events {
+    pub fn new(callback: &Function<Arguments, ()>) -> napi::Result<Self> {
+        let builder = callback.build_threadsafe_function::<Arguments>();
+        builder
+            .weak::<true>()
+            .build_callback(|context| Ok(context.value))
+            .map(Self)
+    }
+
+    pub fn event(&self, event: Event) {
+        let (name, detail) = match event {
+            Event::Readable => ("readable", Detail::default()),
+            Event::Pull(info) => {
+                let progress = serde_json::to_string(&info).ok();
+                (
+                    "pull",
+                    Detail {
+                        progress,
+                        ..Detail::default()
+                    },
+                )
+            }
+            Event::Ended(error) => {
+                let failure = Some(Failure::from(&error));
+                (
+                    "ended",
+                    Detail {
+                        failure,
+                        ..Detail::default()
+                    },
+                )
+            }
+        };
+        self.send(name, detail);
+    }
+
+    pub fn settled(&self, id: u32, result: Result<Outcome>, captured: bool) {
+        let mut detail = match result {
+            Ok(outcome) => outcome_detail(outcome, captured),
+            Err(error) => failed(&error),
+        };
+        detail.id = Some(id);
+        self.send("settled", detail);
+    }
+
+    /// A program that is ending doesn't listen any more.
+    fn send(&self, name: &str, detail: Detail) {
+        let arguments = FnArgs::from((name.to_owned(), detail));
+        self.0
+            .call(arguments, ThreadsafeFunctionCallMode::NonBlocking);
+    }
+
+    /// Keeps the program alive, or stops doing so. Only on the JavaScript thread.
+    pub fn hold(&self, env: Env, on: bool) {
+        // SAFETY: `env` is the environment of the call in progress, and the function lives
+        // as long as `self`. Either call can only fail when the environment is ending.
+        unsafe {
+            match on {
+                true => sys::napi_ref_threadsafe_function(env.raw(), self.0.raw()),
+                false => sys::napi_unref_threadsafe_function(env.raw(), self.0.raw()),
+            };
+        }
+    }
+}
+
+fn failed(error: &Error) -> Detail {
+    Detail {
+        failure: Some(Failure::from(error)),
+        ..Detail::default()
+    }
+}
+
+fn outcome_detail(outcome: Outcome, captured: bool) -> Detail {
+    let buffer = |bytes: bytes::Bytes| captured.then(|| Buffer::from(Vec::from(bytes)));
+    Detail {
+        exit_code: Some(outcome.exit_code.into()),
+        stdout: buffer(outcome.stdout),
+        stderr: buffer(outcome.stderr),
+        truncated: Some(outcome.truncated),
+        shell_restarted: Some(outcome.shell_restarted),
+        ..Detail::default()
+    }
+}

@@ -1,0 +1,185 @@
+//! The native half of `DockerRunner`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::Env;
+use napi::bindgen_prelude::{Buffer, BufferSlice, Either, FnArgs, Function};
+use napi_derive::napi;
+
+use super::Failure;
+use super::events::{Detail, Events};
+use crate::engine::container;
+use crate::engine::endpoint::EngineOptions;
+use crate::error::Result;
+use crate::runner::Runner;
+use crate::session::Command;
+use crate::session::output::Taken;
+
+/// Where the engine is; each field as in the facade's options.
+#[napi(object)]
+pub struct NativeOptions {
+    pub socket_path: Option<String>,
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub protocol: Option<String>,
+    pub ca: Option<Buffer>,
+    pub cert: Option<Buffer>,
+    pub key: Option<Buffer>,
+    pub version: Option<String>,
+    /// Milliseconds.
+    pub timeout: Option<u32>,
+}
+
+impl From<NativeOptions> for EngineOptions {
+    fn from(options: NativeOptions) -> Self {
+        let pem = |pem: Option<Buffer>| pem.map(Vec::from);
+        Self {
+            socket_path: options.socket_path,
+            host: options.host,
+            port: options.port,
+            protocol: options.protocol,
+            ca: pem(options.ca),
+            cert: pem(options.cert),
+            key: pem(options.key),
+            version: options.version,
+            timeout: options.timeout.map(|ms| Duration::from_millis(ms.into())),
+        }
+    }
+}
+
+/// Which engine was found.
+#[napi(object)]
+pub struct EngineInfo {
+    pub endpoint: String,
+    pub version: String,
+}
+
+type Settled<T> = Either<T, Failure>;
+
+fn settled<T>(result: Result<T>) -> Settled<T> {
+    match result {
+        Ok(value) => Either::A(value),
+        Err(error) => Either::B(Failure::from(&error)),
+    }
+}
+
+/// One runner. Dropping it ends its container.
+#[napi]
+pub struct NativeRunner {
+    runner: Arc<Runner>,
+    events: Arc<Events>,
+}
+
+#[napi]
+impl NativeRunner {
+    /// `onEvent` is held strongly: it must not refer to the facade.
+    #[napi(constructor)]
+    pub fn new(
+        options: NativeOptions,
+        on_event: Function<FnArgs<(String, Detail)>, ()>,
+    ) -> napi::Result<Self> {
+        let events = Arc::new(Events::new(&on_event)?);
+        let listener = events.clone();
+        let runner = Runner::new(options.into(), Arc::new(move |event| listener.event(event)));
+        Ok(Self {
+            runner: Arc::new(runner),
+            events,
+        })
+    }
+
+    #[napi]
+    pub async fn create(&self, options: String) -> Settled<String> {
+        settled(self.runner.create(&options).await)
+    }
+
+    #[napi]
+    pub async fn attach(&self) -> Settled<bool> {
+        settled(self.runner.attach().await.map(|()| true))
+    }
+
+    #[napi]
+    pub async fn launch(&self) -> Settled<bool> {
+        settled(self.runner.launch().await.map(|()| true))
+    }
+
+    #[napi]
+    pub async fn stop(&self) -> Settled<bool> {
+        settled(self.runner.stop().await.map(|()| true))
+    }
+
+    #[napi]
+    pub async fn pull(&self, image: String) -> Settled<bool> {
+        settled(self.runner.pull(&image).await.map(|()| true))
+    }
+
+    /// Waits for the end of a container; its exit code.
+    #[napi]
+    pub async fn wait(&self, container: String) -> Settled<i64> {
+        let wait =
+            async { container::wait(self.runner.engine().await?, &container, "not-running").await };
+        settled(wait.await)
+    }
+
+    #[napi]
+    pub async fn kill(&self, container: String) -> Settled<bool> {
+        let kill = async { container::kill(self.runner.engine().await?, &container).await };
+        settled(kill.await.map(|()| true))
+    }
+
+    #[napi]
+    pub async fn remove(&self, container: String) -> Settled<bool> {
+        let remove = async { container::remove(self.runner.engine().await?, &container).await };
+        settled(remove.await.map(|()| true))
+    }
+
+    /// Connects, if that hasn't happened yet.
+    #[napi]
+    pub async fn engine(&self) -> Settled<EngineInfo> {
+        settled(self.runner.engine().await.map(|engine| EngineInfo {
+            endpoint: engine.endpoint().to_string(),
+            version: engine.version().to_owned(),
+        }))
+    }
+
+    /// Queues a command, which will be `settled` under `id`. With `capture`, up to so many
+    /// bytes of each stream come with it, and nothing of them to [`read`](Self::read).
+    #[napi]
+    pub fn run(&self, id: u32, text: String, capture: Option<u32>) -> Option<Failure> {
+        let events = self.events.clone();
+        let capture = capture.map(|bytes| bytes as usize);
+        let command = Command { text, capture };
+        let done = move |result| events.settled(id, result, capture.is_some());
+        self.runner
+            .run(command, done)
+            .err()
+            .as_ref()
+            .map(Failure::from)
+    }
+
+    /// Output that belongs to no result; without any, whether there may be more.
+    #[napi]
+    pub fn read<'env>(
+        &self,
+        env: &'env Env,
+        max: u32,
+    ) -> napi::Result<Either<BufferSlice<'env>, bool>> {
+        Ok(match self.runner.read(max as usize) {
+            Taken::Bytes(bytes) => Either::A(BufferSlice::copy_from(env, bytes)?),
+            Taken::Empty => Either::B(true),
+            Taken::Ended => Either::B(false),
+        })
+    }
+
+    /// Bytes that nobody read in time, since this was last asked.
+    #[napi]
+    pub fn dropped(&self) -> f64 {
+        self.runner.dropped() as f64
+    }
+
+    /// Keeps the program alive, or stops doing so.
+    #[napi]
+    pub fn hold(&self, env: Env, on: bool) {
+        self.events.hold(env, on);
+    }
+}

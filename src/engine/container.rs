@@ -1,0 +1,173 @@
+//! One container, by the calls of the Engine API in the order that loses nothing: create,
+//! attach, start, and in the end remove.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::errors::Error as Theirs;
+use bollard::query_parameters::{
+    CreateContainerOptions, EventsOptions, RemoveContainerOptions, WaitContainerOptions,
+};
+use futures_util::StreamExt;
+use tokio::sync::Semaphore;
+
+use super::spec::Spec;
+use super::transport::{Engine, Hijacked, engine_error};
+use crate::error::{Error, Result};
+
+/// Starts in flight in this process: more at once take the engine longer in total.
+const STARTS: usize = 4;
+static STARTING: Semaphore = Semaphore::const_new(STARTS);
+
+/// How long to look for the event that says why a container ended.
+const EVENT: Duration = Duration::from_millis(500);
+
+/// Creates the container, and gives its id.
+///
+/// # Errors
+/// [`Error::ImageNotFound`] when the engine doesn't have the image.
+pub async fn create(engine: &Engine, spec: &Spec) -> Result<String> {
+    let options = CreateContainerOptions {
+        name: Some(spec.name.clone()),
+        platform: spec.platform.clone(),
+    };
+    match engine
+        .docker()
+        .create_container(Some(options), spec.body.clone())
+        .await
+    {
+        Ok(created) => Ok(created.id),
+        Err(error) => Err(match engine_error("create container", error) {
+            Error::Refused {
+                status: 404,
+                message,
+                ..
+            } => Error::ImageNotFound {
+                image: spec.image.clone(),
+                reason: message,
+            },
+            error => error,
+        }),
+    }
+}
+
+/// Attaches to all three streams of the container's main process.
+pub async fn attach(engine: &Engine, container: &str) -> Result<Hijacked> {
+    let path = format!("/containers/{container}/attach?stream=1&stdin=1&stdout=1&stderr=1");
+    engine.hijack(&path, None).await
+}
+
+/// Starts the container; at most a few at a time.
+///
+/// # Errors
+/// [`Error::ImageUnsuitable`] when there is no `/bin/sh` to run in it.
+pub async fn start(engine: &Engine, container: &str, image: &str) -> Result<()> {
+    let _turn = STARTING.acquire().await;
+    let Err(error) = engine.docker().start_container(container, None).await else {
+        return Ok(());
+    };
+    Err(match engine_error("start container", error) {
+        Error::Refused { message, .. } if message.contains("/bin/sh") => Error::ImageUnsuitable {
+            image: image.into(),
+            reason: format!("it has no /bin/sh that can be run ({})", message.trim()),
+        },
+        error => error,
+    })
+}
+
+/// Kills the container (SIGKILL). One that doesn't run any more is as good.
+pub async fn kill(engine: &Engine, container: &str) -> Result<()> {
+    match engine.docker().kill_container(container, None).await {
+        Ok(()) => Ok(()),
+        Err(error) => match engine_error("kill container", error) {
+            Error::Refused {
+                status: 404 | 409, ..
+            } => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+/// Removes the container with its anonymous volumes, running or not, and returns when it's
+/// gone. One that is gone already is as good.
+pub async fn remove(engine: &Engine, container: &str) -> Result<()> {
+    let options = RemoveContainerOptions {
+        force: true,
+        v: true,
+        ..Default::default()
+    };
+    match engine
+        .docker()
+        .remove_container(container, Some(options))
+        .await
+    {
+        Ok(()) => Ok(()),
+        Err(error) => match engine_error("remove container", error) {
+            Error::Refused { status: 404, .. } => Ok(()),
+            Error::Refused { status: 409, .. } => removed(engine, container).await,
+            error => Err(error),
+        },
+    }
+}
+
+/// Waits until the engine has removed the container, which it is about to.
+async fn removed(engine: &Engine, container: &str) -> Result<()> {
+    let time = engine.timeout();
+    match tokio::time::timeout(time, wait(engine, container, "removed")).await {
+        Ok(Ok(_) | Err(Error::Refused { status: 404, .. })) => Ok(()),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(Error::Timeout {
+            doing: "remove container".into(),
+            after: time,
+        }),
+    }
+}
+
+/// Waits for a condition (`not-running`, `next-exit`, `removed`), and gives the exit code.
+pub async fn wait(engine: &Engine, container: &str, condition: &str) -> Result<i64> {
+    let options = WaitContainerOptions {
+        condition: condition.into(),
+    };
+    match engine
+        .docker()
+        .wait_container(container, Some(options))
+        .next()
+        .await
+    {
+        Some(Ok(response)) => Ok(response.status_code),
+        Some(Err(Theirs::DockerContainerWaitError { error, code })) if error.is_empty() => Ok(code),
+        Some(Err(error)) => Err(engine_error("wait for container", error)),
+        None => Err(Error::Lost("the engine ended its answer to wait".into())),
+    }
+}
+
+/// Why the output of a container has ended, as far as the engine knows.
+pub async fn autopsy(engine: Engine, container: String) -> Error {
+    let events = EventsOptions {
+        since: Some("0".into()),
+        until: None,
+        filters: Some(HashMap::from([("container".into(), vec![container])])),
+    };
+    let mut events = engine.docker().events(Some(events));
+    let mut memory = "";
+    let found = tokio::time::timeout(EVENT, async {
+        while let Some(event) = events.next().await {
+            let event = event.map_err(|error| engine_error("events", error))?;
+            match event.action.as_deref() {
+                Some("oom") => memory = ", after it ran out of memory",
+                Some("die") => return Ok::<_, Error>(exit_code(event.actor)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    });
+    match found.await {
+        Ok(Ok(Some(code))) => Error::Gone(format!("it ended with exit code {code}{memory}")),
+        Ok(Ok(None)) | Err(_) => Error::Gone(format!("it has ended{memory}")),
+        Ok(Err(error)) => Error::Lost(error.to_string()),
+    }
+}
+
+fn exit_code(actor: Option<bollard::models::EventActor>) -> Option<String> {
+    actor?.attributes?.remove("exitCode")
+}

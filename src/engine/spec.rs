@@ -1,0 +1,359 @@
+//! What `start()` was asked for, and what the engine is asked for in turn: the caller's
+//! options in the Engine API's own spelling, checked, over defaults that are safe.
+
+use bollard::models::{ContainerCreateBody, HostConfig};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::session::script;
+
+/// The image without an `Image` option. The original had `ubuntu:14.04`, out of support.
+pub const DEFAULT_IMAGE: &str = "ubuntu:24.04";
+
+/// Every container of ours carries this label; its value is the package's version.
+pub const LABEL: &str = "docker-exec-napi.version";
+
+/// When to pull the image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pull {
+    /// When the engine doesn't have it.
+    #[default]
+    Missing,
+    /// Each time.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// A container to be made.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The image, as the caller wrote it.
+    pub image: String,
+    /// When to pull it.
+    pub pull: Pull,
+    /// `os[/arch[/variant]]`, or empty for the engine's own.
+    pub platform: String,
+    /// The container's name.
+    pub name: String,
+    /// The commands run in a terminal.
+    pub tty: bool,
+    /// The shell's path or name; empty for bash where there is one, else sh.
+    pub shell: String,
+    /// What the leash says hello with.
+    pub hello: Uuid,
+    /// The request's body.
+    pub body: ContainerCreateBody,
+}
+
+/// Options that aren't fields of the request's body as they stand.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Own {
+    #[serde(rename = "Image")]
+    image: Option<String>,
+    #[serde(rename = "Shell")]
+    shell: Option<String>,
+    #[serde(rename = "Tty")]
+    tty: bool,
+    #[serde(rename = "Binds")]
+    binds: Option<Vec<String>>,
+    #[serde(rename = "VolumesFrom")]
+    volumes_from: Option<OneOrMany>,
+    name: Option<String>,
+    platform: Option<String>,
+    pull: Pull,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+const OWN: [&str; 8] = [
+    "Image",
+    "Shell",
+    "Tty",
+    "Binds",
+    "VolumesFrom",
+    "name",
+    "platform",
+    "pull",
+];
+
+/// What a session decides itself, with the reason; elsewhere in the API each is an option.
+const DECIDED: [(&str, &str); 9] = [
+    (
+        "Cmd",
+        "the main process is the session's own: give commands to run()",
+    ),
+    (
+        "Entrypoint",
+        "the main process is the session's own: give commands to run()",
+    ),
+    ("OpenStdin", "the session holds the container's stdin"),
+    (
+        "StdinOnce",
+        "the container ends with its client's connection",
+    ),
+    ("AttachStdin", "the session attaches all three streams"),
+    ("AttachStdout", "the session attaches all three streams"),
+    ("AttachStderr", "the session attaches all three streams"),
+    (
+        "HostConfig.AutoRemove",
+        "the engine removes the container when it ends",
+    ),
+    (
+        "HostConfig.Init",
+        "the session needs an init process above its own",
+    ),
+];
+
+impl Spec {
+    /// Reads `start()`'s options, as JSON (`null` for none).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for what the API doesn't know, a wrong type, or a field that the
+    /// session decides; it names the option.
+    pub fn parse(options: &str) -> Result<Self> {
+        let options: Option<Map<String, Value>> =
+            read(serde_json::from_str(options).map_err(|error| {
+                Error::Argument(format!("start options are not JSON: {error}"))
+            })?)?;
+        let mut rest = options.unwrap_or_default();
+        rest.retain(|_, value| !value.is_null());
+        refuse_decided(&rest)?;
+        let own = OWN
+            .iter()
+            .filter_map(|name| rest.remove_entry(*name))
+            .collect();
+        let own: Own = read(Value::Object(own))?;
+        let body = read(Value::Object(rest))?;
+        Ok(Self::of(own, body))
+    }
+
+    fn of(own: Own, mut body: ContainerCreateBody) -> Self {
+        let image = own.image.filter(|image| !image.is_empty());
+        let image = image.unwrap_or_else(|| DEFAULT_IMAGE.into());
+        let (hello, shell) = (Uuid::new_v4(), own.shell.unwrap_or_default());
+        let host = safe(body.host_config.take().unwrap_or_default());
+        body.host_config = Some(with_volumes(host, own.binds, own.volumes_from));
+        body.image = Some(image.clone());
+        body.entrypoint = Some(script::leash(if own.tty { "-" } else { &shell }, &hello));
+        body.cmd = Some(vec![]);
+        body.tty = Some(false);
+        body.healthcheck = serde_json::from_value(json!({ "Test": ["NONE"] })).ok();
+        for flag in [
+            &mut body.open_stdin,
+            &mut body.stdin_once,
+            &mut body.attach_stdin,
+            &mut body.attach_stdout,
+            &mut body.attach_stderr,
+        ] {
+            *flag = Some(true);
+        }
+        let labels = body.labels.get_or_insert_default();
+        labels.insert(LABEL.into(), env!("CARGO_PKG_VERSION").into());
+        Self {
+            image,
+            pull: own.pull,
+            platform: own.platform.unwrap_or_default(),
+            name: own
+                .name
+                .unwrap_or_else(|| format!("docker-exec-{}", Uuid::new_v4())),
+            tty: own.tty,
+            shell,
+            hello,
+            body,
+        }
+    }
+}
+
+/// The defaults: what `apt-get install` needs and nothing more. A field that the caller
+/// gives replaces ours.
+fn safe(mut host: HostConfig) -> HostConfig {
+    let keep = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
+    if host.privileged != Some(true) {
+        host.cap_drop.get_or_insert_with(|| vec!["ALL".into()]);
+        host.cap_add
+            .get_or_insert_with(|| keep.map(Into::into).into());
+        host.security_opt
+            .get_or_insert_with(|| vec!["no-new-privileges".into()]);
+    }
+    host.pids_limit.get_or_insert(PIDS);
+    host.ulimits.get_or_insert_with(|| vec![open_files()]);
+    host.log_config.get_or_insert_with(no_log);
+    host.auto_remove = Some(true);
+    host.init = Some(true);
+    host
+}
+
+/// Processes and threads in a container, unless `HostConfig.PidsLimit` says otherwise.
+const PIDS: i64 = 1024;
+
+/// Open files of a process, unless `HostConfig.Ulimits` says otherwise.
+const OPEN_FILES: i64 = 16_384;
+
+fn open_files() -> bollard::models::ResourcesUlimits {
+    let (soft, hard) = (Some(OPEN_FILES), Some(OPEN_FILES));
+    bollard::models::ResourcesUlimits {
+        name: Some("nofile".into()),
+        soft,
+        hard,
+    }
+}
+
+/// A log driver would write all output to the host's disk, and makes it 30 times slower.
+fn no_log() -> bollard::models::HostConfigLogConfig {
+    bollard::models::HostConfigLogConfig {
+        typ: Some("none".into()),
+        config: None,
+    }
+}
+
+fn with_volumes(
+    mut host: HostConfig,
+    binds: Option<Vec<String>>,
+    from: Option<OneOrMany>,
+) -> HostConfig {
+    let from = match from {
+        None => vec![],
+        Some(OneOrMany::One(name)) if name.is_empty() => vec![],
+        Some(OneOrMany::One(name)) => vec![name],
+        Some(OneOrMany::Many(names)) => names,
+    };
+    if let Some(binds) = binds {
+        host.binds.get_or_insert_default().extend(binds);
+    }
+    if !from.is_empty() {
+        host.volumes_from.get_or_insert_default().extend(from);
+    }
+    host
+}
+
+fn refuse_decided(options: &Map<String, Value>) -> Result<()> {
+    let given = |path: &str| match path.split_once('.') {
+        None => options.contains_key(path),
+        Some((outer, inner)) => options
+            .get(outer)
+            .and_then(|value| value.get(inner))
+            .is_some_and(|v| !v.is_null()),
+    };
+    match DECIDED.iter().find(|(path, _)| given(path)) {
+        Some((path, why)) => Err(Error::Argument(format!(
+            "start option {path} can't be set: {why}; leave it out"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Reads `value` as a `T`, to the last field.
+fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
+    let mut unknown = None;
+    let mut track = serde_path_to_error::Track::new();
+    let path = serde_path_to_error::Deserializer::new(value, &mut track);
+    let read = serde_ignored::deserialize(path, |path| {
+        unknown.get_or_insert_with(|| path.to_string().replace(".?", ""));
+    });
+    let parsed = read.map_err(|error| {
+        let path = track.path().to_string();
+        let place = if path == "." {
+            "the options".into()
+        } else {
+            format!("option {path}")
+        };
+        Error::Argument(format!("start: {place}: {error}"))
+    })?;
+    match unknown {
+        Some(path) => Err(Error::Argument(format!(
+            "start option {path} is unknown: options are spelled as in the Engine API \
+             (\"Create a container\": Image, Env, HostConfig, …)"
+        ))),
+        None => Ok(parsed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(options: &str) -> String {
+        Spec::parse(options).expect_err(options).to_string()
+    }
+
+    #[test]
+    fn no_options_are_the_originals_defaults_made_safe() {
+        for options in [
+            "null",
+            "{}",
+            r#"{"Image":"","Volumes":{},"VolumesFrom":"","Binds":[]}"#,
+        ] {
+            let spec = Spec::parse(options).unwrap();
+            assert_eq!(
+                (spec.image.as_str(), spec.pull, spec.tty),
+                (DEFAULT_IMAGE, Pull::Missing, false)
+            );
+            let host = spec.body.host_config.unwrap();
+            assert_eq!(
+                (host.auto_remove, host.init, host.pids_limit),
+                (Some(true), Some(true), Some(PIDS))
+            );
+            assert_eq!(host.cap_drop.unwrap(), ["ALL"]);
+            assert_eq!(host.volumes_from, None);
+        }
+    }
+
+    #[test]
+    fn the_apis_fields_are_passed_through_and_replace_the_defaults() {
+        let spec = Spec::parse(
+            r#"{"Env":["A=1"],"User":"1000","Labels":{"a":"b"},"name":"mine","VolumesFrom":["x"],
+                "Binds":["/a:/b"],"HostConfig":{"Binds":["/c:/d"],"CapAdd":["NET_RAW"],"Memory":9}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (spec.name.as_str(), spec.body.user.as_deref()),
+            ("mine", Some("1000"))
+        );
+        assert_eq!(spec.body.labels.unwrap().len(), 2);
+        let host = spec.body.host_config.unwrap();
+        assert_eq!(
+            (host.memory, host.cap_add.unwrap()),
+            (Some(9), vec!["NET_RAW".to_owned()])
+        );
+        assert_eq!(host.binds.unwrap(), ["/c:/d", "/a:/b"]);
+        assert_eq!(host.volumes_from.unwrap(), ["x"]);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_by_name() {
+        for (options, words) in [
+            (r#"{"image":"x"}"#, "option image is unknown"),
+            (
+                r#"{"HostConfig":{"memory":1}}"#,
+                "option HostConfig.memory is unknown",
+            ),
+            (r#"{"Env":"A=1"}"#, "option Env"),
+            (r#"{"Image":7}"#, "option Image"),
+            (
+                r#"{"HostConfig":{"Memory":"1g"}}"#,
+                "option HostConfig.Memory",
+            ),
+            (r#"{"pull":"sometimes"}"#, "option pull"),
+            (r#"{"Cmd":["ls"]}"#, "option Cmd can't be set"),
+            (
+                r#"{"HostConfig":{"AutoRemove":false}}"#,
+                "option HostConfig.AutoRemove can't be set",
+            ),
+            ("[]", "the options"),
+        ] {
+            let message = refusal(options);
+            assert!(message.contains(words), "{options}: {message}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! One runner: at most one container at a time, and the session in it. Every step may be
+//! overtaken by [`Runner::stop`], and what fails half-way is undone.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bollard::models::CreateImageInfo;
+use tokio::io::{ReadHalf, WriteHalf, split};
+use tokio::runtime::Handle;
+use tokio::sync::{OnceCell, watch};
+
+use crate::engine::endpoint::EngineOptions;
+use crate::engine::spec::{Pull, Spec};
+use crate::engine::transport::{Engine, Hijacked};
+use crate::engine::{container, exec, frames, image};
+use crate::error::{Error, Result};
+use crate::session::output::{self, Taken, Tap, TapReader};
+use crate::session::{Beside, Command, Outcome, Session, Wiring};
+
+/// What happens to a runner without being asked for.
+#[derive(Debug)]
+pub enum Event {
+    /// [`Runner::read`] has something, after it had nothing.
+    Readable,
+    /// A line of a pull's progress.
+    Pull(CreateImageInfo),
+    /// The container has ended, or was stopped, for this reason.
+    Ended(Error),
+}
+
+/// Takes a runner's events; called on any thread.
+pub type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
+
+const STARTING: &str = " while it was starting";
+
+/// See the module.
+pub struct Runner {
+    options: EngineOptions,
+    on_event: OnEvent,
+    engine: OnceCell<Engine>,
+    /// Held by whichever step is under way.
+    life: tokio::sync::Mutex<Life>,
+    stopping: watch::Sender<bool>,
+    front: Mutex<Front>,
+}
+
+/// How far the container is.
+enum Life {
+    None,
+    Created(Made),
+    Attached(Made, Wire),
+    Started(Made),
+}
+
+#[derive(Clone)]
+struct Made {
+    engine: Engine,
+    spec: Arc<Spec>,
+    id: String,
+    runtime: Handle,
+}
+
+struct Wire {
+    output: ReadHalf<Hijacked>,
+    input: WriteHalf<Hijacked>,
+    tap: Tap,
+}
+
+/// What commands and readers use, without waiting for a step.
+#[derive(Default)]
+struct Front {
+    session: Option<Arc<Session>>,
+    tap: Option<TapReader>,
+    stopped: bool,
+}
+
+impl Runner {
+    /// A runner without a container. Nothing is connected yet.
+    pub fn new(options: EngineOptions, on_event: OnEvent) -> Self {
+        Self {
+            options,
+            on_event,
+            engine: OnceCell::new(),
+            life: tokio::sync::Mutex::new(Life::None),
+            stopping: watch::Sender::new(false),
+            front: Mutex::default(),
+        }
+    }
+
+    /// Creates the container; pulls its image where `pull` says so. Gives its id.
+    pub async fn create(&self, options: &str) -> Result<String> {
+        let spec = Spec::parse(options)?;
+        let mut life = self.step()?;
+        let Life::None = *life else {
+            return Err(Error::AlreadyStarted);
+        };
+        let engine = self.unless_stopped(self.engine()).await?;
+        let id = match self.make(engine, &spec).await {
+            Ok(id) => id,
+            Err(error) => {
+                // The engine may have made it without our knowing.
+                let answered = matches!(error, Error::Refused { .. } | Error::Stopped(_));
+                if !answered {
+                    let _ = container::remove(engine, &spec.name).await;
+                }
+                return Err(error);
+            }
+        };
+        let made = Made {
+            engine: engine.clone(),
+            spec: Arc::new(spec),
+            id: id.clone(),
+            runtime: Handle::current(),
+        };
+        *life = Life::Created(made);
+        self.front().stopped = false;
+        Ok(id)
+    }
+
+    /// Begins a step: one at a time.
+    fn step(&self) -> Result<tokio::sync::MutexGuard<'_, Life>> {
+        self.life
+            .try_lock()
+            .map_err(|_| match *self.stopping.borrow() {
+                true => Error::Stopped(STARTING),
+                false => Error::AlreadyStarted,
+            })
+    }
+
+    async fn make(&self, engine: &Engine, spec: &Spec) -> Result<String> {
+        if spec.pull == Pull::Always {
+            self.fetch(engine, &spec.image, &spec.platform).await?;
+        }
+        match container::create(engine, spec).await {
+            Err(Error::ImageNotFound { .. }) if spec.pull == Pull::Missing => {
+                self.fetch(engine, &spec.image, &spec.platform).await?;
+                container::create(engine, spec).await
+            }
+            made => made,
+        }
+    }
+
+    async fn fetch(&self, engine: &Engine, image: &str, platform: &str) -> Result<()> {
+        let progress = |info| (self.on_event)(Event::Pull(info));
+        self.unless_stopped(image::pull(engine, image, platform, progress))
+            .await
+    }
+
+    /// Attaches to the container that was created.
+    pub async fn attach(&self) -> Result<()> {
+        let mut life = self.step()?;
+        let made = match &*life {
+            Life::Created(made) => made.clone(),
+            Life::None => return Err(Error::NotStarted("attachContainer()")),
+            _ => return Err(Error::AlreadyStarted),
+        };
+        let connection = self
+            .unless_stopped(container::attach(&made.engine, &made.id))
+            .await?;
+        let (output, input) = split(connection);
+        let on_event = self.on_event.clone();
+        let (tap, reader) = output::tap(move || on_event(Event::Readable));
+        self.front().tap = Some(reader);
+        *life = Life::Attached(made, Wire { output, input, tap });
+        Ok(())
+    }
+
+    /// Starts the container that was attached to, and waits for its shell.
+    pub async fn launch(&self) -> Result<()> {
+        let mut life = self.step()?;
+        let (made, wire) = match std::mem::replace(&mut *life, Life::None) {
+            Life::Attached(made, wire) => (made, wire),
+            other => {
+                let early = matches!(other, Life::None | Life::Created(_));
+                *life = other;
+                return Err(if early {
+                    Error::NotStarted("startContainer()")
+                } else {
+                    Error::AlreadyStarted
+                });
+            }
+        };
+        *life = Life::Started(made.clone());
+        let session = self.unless_stopped(self.open(&made, wire)).await?;
+        self.front().session = Some(Arc::new(session));
+        Ok(())
+    }
+
+    async fn open(&self, made: &Made, wire: Wire) -> Result<Session> {
+        let Made {
+            engine, spec, id, ..
+        } = made;
+        container::start(engine, id, &spec.image).await?;
+        let wiring = Wiring {
+            output: frames::multiplexed(wire.output),
+            input: wire.input,
+            hello: spec.hello,
+            beside: beside(engine.clone(), id.clone()),
+            autopsy: Box::pin(container::autopsy(engine.clone(), id.clone())),
+            tap: wire.tap,
+        };
+        let on_event = self.on_event.clone();
+        let opened = Session::open(wiring, move |reason| on_event(Event::Ended(reason))).await;
+        opened.map_err(|error| match error {
+            Error::NoShell(reason) => Error::ImageUnsuitable {
+                image: spec.image.clone(),
+                reason,
+            },
+            error => error,
+        })
+    }
+
+    /// Ends whatever there is, and returns when the container is gone. Commands that run or
+    /// wait fail with [`Error::Stopped`]; so does a step under way. Nothing to end is as good.
+    pub async fn stop(&self) -> Result<()> {
+        self.stopping.send_replace(true);
+        let mut life = self.life.lock().await;
+        let ended = std::mem::replace(&mut *life, Life::None);
+        self.stopping.send_replace(false);
+        let session = {
+            let mut front = self.front();
+            front.stopped |= !matches!(ended, Life::None);
+            front.session.take()
+        };
+        if let Some(session) = session {
+            session.close(Error::Stopped(""));
+            session.ended().await;
+        }
+        match ended {
+            Life::None => Ok(()),
+            Life::Created(made) | Life::Started(made) => {
+                container::remove(&made.engine, &made.id).await
+            }
+            Life::Attached(made, wire) => {
+                drop(wire);
+                container::remove(&made.engine, &made.id).await
+            }
+        }
+    }
+
+    /// Queues a command; see [`Session::submit`].
+    pub fn run(
+        &self,
+        command: Command,
+        done: impl FnOnce(Result<Outcome>) + Send + 'static,
+    ) -> Result<()> {
+        let (session, stopped) = {
+            let front = self.front();
+            (front.session.clone(), front.stopped)
+        };
+        match session {
+            Some(session) => session.submit(command, done),
+            None if stopped => Err(Error::Stopped("")),
+            None => Err(Error::NotStarted("run()")),
+        }
+    }
+
+    /// Takes output that belongs to no result, about `max` bytes at the most.
+    pub fn read(&self, max: usize) -> Taken {
+        self.front()
+            .tap
+            .as_ref()
+            .map_or(Taken::Empty, |tap| tap.take(max))
+    }
+
+    /// Bytes that nobody read in time, since this was last asked.
+    pub fn dropped(&self) -> u64 {
+        self.front().tap.as_ref().map_or(0, TapReader::dropped)
+    }
+
+    /// The engine; the first call connects.
+    pub async fn engine(&self) -> Result<&Engine> {
+        self.engine
+            .get_or_try_init(|| Engine::connect(&self.options))
+            .await
+    }
+
+    /// Pulls an image, whether or not the engine has it.
+    pub async fn pull(&self, image: &str) -> Result<()> {
+        self.fetch(self.engine().await?, image, "").await
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut stopping = self.stopping.subscribe();
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stopping| *stopping) => Err(Error::Stopped(STARTING)),
+            result = work => result,
+        }
+    }
+
+    fn front(&self) -> std::sync::MutexGuard<'_, Front> {
+        self.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A container that runs ends with its connection; one that doesn't yet has to be removed.
+impl Drop for Runner {
+    fn drop(&mut self) {
+        if let Life::Created(made) | Life::Attached(made, _) = self.life.get_mut() {
+            let (made, runtime) = (made.clone(), made.runtime.clone());
+            runtime.spawn(async move { container::remove(&made.engine, &made.id).await });
+        }
+    }
+}
+
+fn beside(engine: Engine, id: String) -> Beside {
+    Arc::new(move |arguments| {
+        let (engine, id) = (engine.clone(), id.clone());
+        Box::pin(async move { exec::shell(&engine, &id, arguments).await })
+    })
+}
