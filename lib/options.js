@@ -1,0 +1,86 @@
+'use strict'
+
+// Reads what callers pass: docker-exec's and dockerode's spellings in, checked values out.
+
+const { invalid } = require('./errors.js')
+
+const ENGINE = {
+  socketPath: text, host: text, port, protocol: text, version: text,
+  ca: pem, cert: pem, key: pem, timeout: milliseconds
+}
+
+/** `new DockerRunner(options)`: where the engine is, for the addon. */
+function engineOptions(options) {
+  const checked = {}
+  for (const [name, value] of Object.entries(object(options, 'options'))) {
+    if (!Object.hasOwn(ENGINE, name)) {
+      throw invalid(`option ${name} is unknown: use ${Object.keys(ENGINE).join(', ')}`)
+    }
+    if (value != null) checked[name] = ENGINE[name](value, name)
+  }
+  return checked
+}
+
+/** `start(options)`, as JSON for the addon; what JSON would leave out silently is refused. */
+function startOptions(options) {
+  return JSON.stringify(object(options, 'start options'), (name, value) => {
+    if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
+      throw invalid(`start option ${name} can't be a ${typeof value}`)
+    }
+    return value
+  })
+}
+
+/** The id of a container, given as a string or as an object that has one. */
+function containerId(container, fallback) {
+  const id = typeof container === 'string' ? container : (container ?? fallback)?.id
+  if (typeof id !== 'string' || !/^[\w.-]+$/.test(id)) {
+    throw invalid('no container: give one, as its id or an object with an id, or start() first')
+  }
+  return id
+}
+
+function object(value, what) {
+  if (value == null) return {}
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw invalid(`${what} must be an object, not ${describe(value)}`)
+  }
+  return value
+}
+
+function text(value, name) {
+  if (typeof value !== 'string') throw invalid(`option ${name} must be a string, not ${describe(value)}`)
+  return value
+}
+
+function port(value, name) {
+  const number = typeof value === 'string' && /^\d+$/.test(value.trim()) ? Number(value) : value
+  if (!Number.isInteger(number) || number < 1 || number > 65535) {
+    throw invalid(`option ${name} must be a number from 1 to 65535, not ${describe(value)}`)
+  }
+  return number
+}
+
+function pem(value, name) {
+  const parts = Array.isArray(value) ? value : [value]
+  if (!parts.every((part) => typeof part === 'string' || Buffer.isBuffer(part))) {
+    throw invalid(`option ${name} must be PEM text (the content, not a file's name), as a string or Buffer`)
+  }
+  return Buffer.concat(parts.map((part) => Buffer.from(part)))
+}
+
+function milliseconds(value, name) {
+  if (!Number.isInteger(value) || value < 1 || value > 0x7fffffff) {
+    throw invalid(`option ${name} must be whole milliseconds from 1 to ${0x7fffffff}, not ${describe(value)}`)
+  }
+  return value
+}
+
+function describe(value) {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'string' || typeof value === 'number') return JSON.stringify(value)
+  return `a ${typeof value}`
+}
+
+module.exports = { containerId, describe, engineOptions, startOptions }
