@@ -161,3 +161,80 @@ impl AsyncWrite for Dialed {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// Dials with a shell script in ssh's place.
+    fn dial_script(script: &str) -> Dialed {
+        let path = std::env::temp_dir().join(format!("ssh-{}", uuid::Uuid::new_v4()));
+        std::fs::write(&path, format!("#!/bin/sh\nrm -f \"$0\"\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
+        loop {
+            match dial(path.to_str().unwrap(), "me@far", Some(2222)) {
+                // Another test's fork may still hold the file open for writing.
+                Err(error) if error.to_string().contains("Text file busy") => {}
+                dialed => return dialed.unwrap(),
+            }
+        }
+    }
+
+    #[test]
+    fn ssh_is_told_never_to_ask_and_where_options_end() {
+        let far = "-T -o BatchMode=yes -o ConnectTimeout=10 -- far docker system dial-stdio";
+        assert_eq!(arguments("far", None).join(" "), far);
+        let port = arguments("me@far", Some(2222)).join(" ");
+        assert!(
+            port.contains("ConnectTimeout=10 -p 2222 -- me@far docker"),
+            "{port}"
+        );
+    }
+
+    #[tokio::test]
+    async fn bytes_go_both_ways_and_a_shutdown_ends_the_programs_input() {
+        let mut dialed = dial_script("cat; echo \"$*\"");
+        dialed.write_all(b"ping\n").await.unwrap();
+        dialed.shutdown().await.unwrap();
+        let mut output = String::new();
+        dialed.read_to_string(&mut output).await.unwrap();
+        let expected = format!("ping\n{}\n", arguments("me@far", Some(2222)).join(" "));
+        assert_eq!(output, expected);
+    }
+
+    #[tokio::test]
+    async fn what_a_failing_ssh_says_is_the_error() {
+        let mut dialed = dial_script("echo 'Permission denied (publickey).' >&2; exit 255");
+        _ = dialed.write_all(&[0; 100_000]).await;
+        let error = dialed.read_u8().await.unwrap_err();
+        assert_eq!(error.to_string(), "Permission denied (publickey).");
+        let mut silent = dial_script("exit 1");
+        assert_eq!(
+            silent.read_u8().await.unwrap_err().to_string(),
+            "ssh ended without a word"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_shared_connection_that_holds_stderr_open_does_not_hide_the_error() {
+        let mut dialed =
+            dial_script("sleep 5 >&2 & echo 'docker: not found' >&2; exec >&-; exit 127");
+        let error = dialed.read_u8().await.unwrap_err();
+        assert_eq!(error.to_string(), "docker: not found");
+    }
+
+    #[tokio::test]
+    async fn a_missing_ssh_program_is_named() {
+        let error = dial("/none/such/ssh", "far", None).err().unwrap();
+        assert!(
+            error
+                .to_string()
+                .contains("/none/such/ssh program can't be started"),
+            "{error}"
+        );
+    }
+}

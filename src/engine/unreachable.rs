@@ -151,7 +151,8 @@ impl Failure {
             }
             Self::Closed => "The engine may be starting or stopping: try again, or see its log.",
             Self::NotDocker(_) => {
-                "Something else listens there: check host, port and protocol, or the socket's path."
+                "Something else listens there: check the socket's path, or host and port; if it \
+                 speaks TLS, use protocol: 'https'."
             }
             Self::Ssh(_) => {
                 "Try the same by hand: ssh HOST docker system dial-stdio. It must log in without \
@@ -223,4 +224,41 @@ fn causes<'a>(error: &'a (dyn Cause + 'static)) -> Vec<&'a (dyn Cause + 'static)
 
 fn find<'a, T: Cause + 'static>(causes: &[&'a (dyn Cause + 'static)]) -> Option<&'a T> {
     causes.iter().find_map(|cause| cause.downcast_ref::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_the_user_may_not_open_is_said_with_the_group_to_join() {
+        let denied = io::Error::other(io::Error::from(ErrorKind::PermissionDenied));
+        let tried = [
+            (Endpoint::Unix("/none".into()), Failure::Missing),
+            (
+                Endpoint::Unix("/var/run/docker.sock".into()),
+                Failure::of(&denied),
+            ),
+        ];
+        let message = unreachable(&tried).to_string();
+        assert!(
+            message.contains("\n  unix:///none: no such socket\n"),
+            "{message}"
+        );
+        assert!(
+            message.contains("unix:///var/run/docker.sock: permission denied\n"),
+            "{message}"
+        );
+        assert!(message.ends_with("or run this with sudo."), "{message}");
+    }
+
+    #[test]
+    fn when_no_socket_is_there_it_is_said_how_to_start_or_name_an_engine() {
+        let missing = |path: &str| (Endpoint::Unix(path.into()), Failure::Missing);
+        let message = unreachable(&[missing("/a"), missing("/b")]).to_string();
+        assert!(
+            message.contains("Start an engine") && message.contains("DOCKER_HOST"),
+            "{message}"
+        );
+    }
 }
