@@ -104,7 +104,7 @@ impl Target {
             Endpoint::Ssh { target, port } => Ok(Box::new(ssh::dial("ssh", target, *port)?)),
             #[cfg(windows)]
             Endpoint::NamedPipe(path) => Ok(Box::new(pipe(path).await?)),
-            #[allow(unreachable_patterns)] // the other systems' kind of local socket
+            // The other systems' kind of local socket.
             _ => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "this system has no such kind of socket",

@@ -181,7 +181,7 @@ impl fmt::Display for Failure {
             Self::NotDocker(what) => {
                 write!(f, "it answered, but not like a Docker engine ({what})")
             }
-            Self::Ssh(words) => write!(f, "ssh: {}", words.lines().collect::<Vec<_>>().join("; ")),
+            Self::Ssh(words) => f.write_str(&words.lines().collect::<Vec<_>>().join("; ")),
             Self::Other(words) => f.write_str(words),
         }
     }
