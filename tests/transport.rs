@@ -152,9 +152,9 @@ async fn the_first_engine_that_answers_is_taken() {
 #[tokio::test]
 async fn an_engine_that_says_nothing_is_a_timeout_error_in_milliseconds() {
     let (_fake, mut options) = Fake::unix(mute);
-    options.timeout = Some(Duration::from_millis(200));
+    options.timeout = Some(Duration::from_millis(500));
     let engine = connect(&options).await.unwrap();
-    let after = Duration::from_millis(200);
+    let after = Duration::from_millis(500);
     let timeout = Error::Timeout {
         doing: "GET /containers/json".into(),
         after,
@@ -173,12 +173,12 @@ async fn an_engine_that_says_nothing_is_a_timeout_error_in_milliseconds() {
 #[tokio::test]
 async fn work_that_is_answered_when_it_is_done_has_no_time_limit() {
     let (_fake, mut options) = Fake::unix(mute);
-    options.timeout = Some(Duration::from_millis(50));
+    options.timeout = Some(Duration::from_millis(500));
     let engine = connect(&options).await.unwrap();
     let mut waiting = engine
         .docker()
         .wait_container("x", None::<WaitContainerOptions>);
-    let long = Duration::from_millis(400);
+    let long = Duration::from_secs(1);
     assert!(tokio::time::timeout(long, waiting.next()).await.is_err());
     let mut pulling = engine
         .docker()
