@@ -99,6 +99,18 @@ need_modules() {
   fi
 }
 
+# The addon as the sources say. Cargo alone would know too, but napi's command compiles
+# the crate anew each time.
+need_addon() {
+  local stamp=$target/addon-built
+  if [ ! -f "$stamp" ] || [ ! -f native.js ] || ! compgen -G '*.node' >/dev/null ||
+    [ -n "$(find src build.rs Cargo.toml Cargo.lock package.json package-lock.json -newer "$stamp")" ]; then
+    touch "$stamp.new"
+    npm run build
+    mv "$stamp.new" "$stamp"
+  fi
+}
+
 # stage NAME COMMAND...: runs it, says how it went and how long it took, and notes a
 # failure in $failed. The next stage runs all the same.
 failed=()
