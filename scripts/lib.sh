@@ -89,6 +89,7 @@ need_toolchain() {
   node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' ||
     die "needs Node.js 20 or later; this is $(node --version)"
   have cc || install gcc libc6-dev
+  mkdir -p "$target"
 }
 
 # node_modules as package-lock.json says.
