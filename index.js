@@ -27,6 +27,7 @@ class DockerRunner extends EventEmitter {
   #pending = new Map()
   #last = 0
   #started = null
+  #terminal = false
 
   constructor(options) {
     super()
@@ -73,6 +74,7 @@ class DockerRunner extends EventEmitter {
 
   async createContainer(options) {
     const id = unwrap(await this.#native.create(startOptions(options)))
+    this.#terminal = options?.Tty === true
     this.container = Object.freeze({ id })
     this.stream = null
     return this.container
@@ -112,6 +114,15 @@ class DockerRunner extends EventEmitter {
 
   async killContainer(container) {
     unwrap(await this.#native.kill(containerId(container, this.container)))
+  }
+
+  async resize(columns, rows) {
+    for (const [name, value] of Object.entries({ columns, rows })) {
+      if (!Number.isInteger(value) || value < 1 || value > 0xffff) {
+        throw invalid(`${name} must be a number from 1 to ${0xffff}, not ${describe(value)}`)
+      }
+    }
+    unwrap(await this.#native.resize(columns, rows))
   }
 
   async streamEnd() {
@@ -206,6 +217,11 @@ class DockerRunner extends EventEmitter {
       type: async (text) => {
         await started
         await this.#submit(text)
+      },
+      terminal: this.#terminal,
+      keys: async (bytes) => {
+        await started
+        unwrap(await this.#native.type(bytes))
       },
       end: async () => {
         if (current()) await this.#end()

@@ -12,7 +12,8 @@ const CHUNK = 256 * 1024
  *
  * Its `source` is the runner's side: `read(max)` takes output (a Buffer, or whether there
  * may be more), `dropped()` counts what nobody read in time, `type(text)` runs complete
- * lines, `end()` ends the container.
+ * lines (`keys(bytes)` presses keys where there is a `terminal`), `end()` ends the
+ * container.
  */
 class ContainerStream extends Duplex {
   #source
@@ -46,6 +47,10 @@ class ContainerStream extends Duplex {
   }
 
   _write(chunk, encoding, callback) {
+    if (this.#source.terminal) {
+      this.#source.keys(Buffer.from(chunk, encoding)).then(() => callback(), callback)
+      return
+    }
     const text = this.#line + (typeof chunk === 'string' ? Buffer.from(chunk, encoding).toString() : this.#decoder.write(chunk))
     const end = text.lastIndexOf('\n')
     this.#line = text.slice(end + 1)

@@ -5,14 +5,16 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bollard::models::CreateImageInfo;
+use bytes::Bytes;
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::runtime::Handle;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::spec::{Pull, Spec};
+use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
-use crate::engine::{container, exec, frames, image};
+use crate::engine::{container, exec, frames, image, terminal};
 use crate::error::{Error, Result};
 use crate::session::output::{self, Taken, Tap, TapReader};
 use crate::session::{Beside, Command, Outcome, Session, Wiring};
@@ -70,6 +72,7 @@ struct Wire {
 #[derive(Default)]
 struct Front {
     session: Option<Arc<Session>>,
+    screen: Option<(Engine, String, mpsc::Sender<Bytes>)>,
     tap: Option<TapReader>,
     stopped: bool,
 }
@@ -181,7 +184,14 @@ impl Runner {
             }
         };
         *life = Life::Started(made.clone());
-        let session = self.unless_stopped(self.open(&made, wire)).await?;
+        let opened = self.unless_stopped(self.open(&made, wire)).await;
+        let session = opened.map_err(|error| match error {
+            Error::NoShell(reason) => Error::ImageUnsuitable {
+                image: made.spec.image.clone(),
+                reason,
+            },
+            error => error,
+        })?;
         self.front().session = Some(Arc::new(session));
         Ok(())
     }
@@ -191,23 +201,24 @@ impl Runner {
             engine, spec, id, ..
         } = made;
         container::start(engine, id, &spec.image).await?;
-        let wiring = Wiring {
-            output: frames::multiplexed(wire.output),
+        let mut wiring = Wiring {
+            output: Box::new(frames::multiplexed(wire.output)) as Output,
             input: wire.input,
             hello: spec.hello,
             beside: beside(engine.clone(), id.clone()),
             autopsy: Box::pin(container::autopsy(engine.clone(), id.clone())),
             tap: wire.tap,
+            terminal: None,
         };
+        if spec.tty {
+            let opened = terminal::open(engine, id, spec, wiring.output).await?;
+            self.front().screen = Some((engine.clone(), opened.exec, opened.typed));
+            wiring.output = opened.output;
+            wiring.hello = opened.hello;
+            wiring.terminal = Some(opened.terminal);
+        }
         let on_event = self.on_event.clone();
-        let opened = Session::open(wiring, move |reason| on_event(Event::Ended(reason))).await;
-        opened.map_err(|error| match error {
-            Error::NoShell(reason) => Error::ImageUnsuitable {
-                image: spec.image.clone(),
-                reason,
-            },
-            error => error,
-        })
+        Session::open(wiring, move |reason| on_event(Event::Ended(reason))).await
     }
 
     /// Ends whatever there is, and returns when the container is gone. Commands that run or
@@ -220,6 +231,7 @@ impl Runner {
         let session = {
             let mut front = self.front();
             front.stopped |= !matches!(ended, Life::None);
+            front.screen = None;
             front.session.take()
         };
         if let Some(session) = session {
@@ -261,6 +273,28 @@ impl Runner {
             .tap
             .as_ref()
             .map_or(Taken::Empty, |tap| tap.take(max))
+    }
+
+    /// Types `bytes` into the terminal, once it takes them. Without a terminal: `false`.
+    pub async fn type_in(&self, bytes: Bytes) -> Result<bool> {
+        let screen = self.front().screen.clone();
+        let Some((_, _, typed)) = screen else {
+            return Ok(false);
+        };
+        typed
+            .send(bytes)
+            .await
+            .map(|()| true)
+            .map_err(|_| Error::Stopped(""))
+    }
+
+    /// Tells the terminal how large it is.
+    pub async fn resize(&self, columns: u16, rows: u16) -> Result<()> {
+        let screen = self.front().screen.clone();
+        match screen {
+            Some((engine, exec, _)) => terminal::resize(&engine, &exec, columns, rows).await,
+            None => Err(Error::NotStarted("resize(), with Tty: true,")),
+        }
     }
 
     /// Bytes that nobody read in time, since this was last asked.

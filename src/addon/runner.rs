@@ -177,6 +177,18 @@ impl NativeRunner {
         self.runner.dropped() as f64
     }
 
+    /// Types into the terminal; `false` where there is none.
+    #[napi(js_name = "type")]
+    pub async fn type_in(&self, text: Buffer) -> Settled<bool> {
+        settled(self.runner.type_in(Vec::from(text).into()).await)
+    }
+
+    /// Tells the terminal how large it is.
+    #[napi]
+    pub async fn resize(&self, columns: u16, rows: u16) -> Settled<bool> {
+        settled(self.runner.resize(columns, rows).await.map(|()| true))
+    }
+
     /// Keeps the program alive, or stops doing so.
     #[napi]
     pub fn hold(&self, env: Env, on: bool) {

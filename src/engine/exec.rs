@@ -55,7 +55,11 @@ async fn run(engine: &Engine, container: &str, arguments: Vec<String>) -> Result
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-async fn create(engine: &Engine, container: &str, config: ExecConfig) -> Result<String> {
+/// Creates an exec, and gives its id.
+///
+/// # Errors
+/// [`Error::Gone`] when there is no such container any more.
+pub async fn create(engine: &Engine, container: &str, config: ExecConfig) -> Result<String> {
     match engine.docker().create_exec(container, config).await {
         Ok(created) => Ok(created.id),
         Err(error) => match engine_error("create exec", error) {

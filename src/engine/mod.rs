@@ -3,7 +3,8 @@
 //! - [`endpoint`], [`context`]: which engine
 //! - [`transport`]: one client for every request to it, and connections taken over
 //! - [`spec`]: what a container is to be; [`image`]: what it's made from
-//! - [`container`]: its life; [`exec`]: processes beside its main one
+//! - [`container`]: its life; [`exec`], [`terminal`]: processes beside its main
+//!   one
 //! - [`frames`]: the decoder of its streams
 
 mod address;
@@ -16,6 +17,7 @@ pub mod frames;
 pub mod image;
 pub mod spec;
 mod ssh;
+pub mod terminal;
 mod tls;
 pub mod transport;
 mod unreachable;

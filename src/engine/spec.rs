@@ -145,7 +145,10 @@ impl Spec {
         let host = safe(body.host_config.take().unwrap_or_default());
         body.host_config = Some(with_volumes(host, own.binds, own.volumes_from));
         body.image = Some(image.clone());
-        body.entrypoint = Some(script::leash(if own.tty { "-" } else { &shell }, &hello));
+        body.entrypoint = Some(match own.tty {
+            true => script::letterbox(&hello),
+            false => script::leash(&shell, &hello),
+        });
         body.cmd = Some(vec![]);
         body.tty = Some(false);
         body.healthcheck = serde_json::from_value(json!({ "Test": ["NONE"] })).ok();

@@ -14,7 +14,7 @@ use super::output::{Capture, Tap};
 use super::script::{self, Reports};
 use super::sentinel::{Event, Scanner};
 use super::watchdog::{Finding, Watch};
-use super::{Beside, Command, End as Reason, Fd, Future, Outcome, Request, Wiring};
+use super::{Beside, Command, End as Reason, Fd, Future, Outcome, Request, Terminal, Wiring};
 use crate::error::{Error, Result};
 
 /// Bytes kept of what a leash says instead of hello.
@@ -59,8 +59,10 @@ struct Driver<O, I> {
     output: O,
     input: I,
     /// What is still to be written; the session goes on reading meanwhile.
-    outbox: BytesMut,
-    unflushed: bool,
+    outbox: Outbox,
+    terminal: Option<Terminal>,
+    /// What is still to be typed.
+    keys: Outbox,
     closing: watch::Receiver<Option<Error>>,
     autopsy: Future<Error>,
     beside: Beside,
@@ -69,6 +71,8 @@ struct Driver<O, I> {
     marks: Marks,
     hello: Uuid,
     nonce: Uuid,
+    /// Of the last line sent.
+    token: Uuid,
     reports: Reports,
     /// The shell's process id, in its own namespace.
     shell: String,
@@ -76,9 +80,16 @@ struct Driver<O, I> {
     flags: String,
 }
 
-/// The payloads of the marks that were seen, by stream.
+/// Bytes on their way out.
 #[derive(Default)]
+struct Outbox {
+    bytes: BytesMut,
+    unflushed: bool,
+}
+
+/// The payloads of the marks that were seen, by stream.
 struct Marks {
+    streams: usize,
     command: [Option<String>; 2],
     supervisor: [Option<String>; 2],
 }
@@ -122,17 +133,19 @@ where
         Self {
             output: wiring.output,
             input: wiring.input,
-            outbox: BytesMut::new(),
-            unflushed: false,
+            outbox: Outbox::default(),
+            marks: Marks::of(if wiring.terminal.is_some() { 1 } else { 2 }),
+            terminal: wiring.terminal,
+            keys: Outbox::default(),
             closing: end.0.subscribe(),
             autopsy: wiring.autopsy,
             beside: wiring.beside,
             tap: wiring.tap,
             scanners: Default::default(),
-            marks: Marks::default(),
             hello: wiring.hello,
             nonce: Uuid::nil(),
-            reports: Reports::of("self"),
+            token: Uuid::nil(),
+            reports: Reports::of("self", false),
             shell: String::new(),
             flags: String::new(),
         }
@@ -142,7 +155,9 @@ where
     async fn open(&mut self) -> Result<()> {
         let mut words = Sink::capture(LAST_WORDS);
         match self.until(self.hello, &mut words, None).await {
-            Ok(End::Mark(pid)) => self.reports = Reports::of(&pid),
+            Ok(End::Mark(pid)) => {
+                self.reports = Reports::of(&pid, self.terminal.is_some());
+            }
             Ok(_) => return Err(Error::Protocol("a report before its shell".into())),
             Err(error) => return Err(last_words(words).map_or(error, Error::NoShell)),
         }
@@ -159,11 +174,11 @@ where
     /// Waits for the next command; output goes to the tap, and a shell that ends is
     /// replaced at once.
     async fn idle(&mut self, queue: &mut mpsc::Receiver<Request>) -> Result<Request> {
-        self.expect([self.nonce]);
+        self.expect(self.nonce);
         loop {
-            if self.marks.supervisor.iter().all(Option::is_some) {
+            if self.marks.shell_ended() {
                 self.fresh_shell().await?;
-                self.expect([self.nonce]);
+                self.expect(self.nonce);
             }
             tokio::select! {
                 biased;
@@ -200,7 +215,7 @@ where
 
     async fn execute(&mut self, command: Command, sink: &mut Sink) -> Result<End> {
         let mut text = command.text;
-        if self.flags.contains(['x', 'v']) {
+        if self.terminal.is_none() && self.flags.contains(['x', 'v']) {
             text = self.hushed(text).await?;
         }
         let token = Uuid::new_v4();
@@ -229,10 +244,10 @@ where
 
     async fn fresh_shell(&mut self) -> Result<()> {
         self.nonce = Uuid::new_v4();
-        self.marks = Marks::default();
+        self.marks = Marks::of(self.marks.streams);
         self.flags.clear();
         let token = Uuid::new_v4();
-        self.send(&script::fresh_shell(&self.nonce));
+        self.outbox.put(script::fresh_shell(&self.nonce).as_bytes());
         self.send(&script::first_line(&token, &self.reports));
         let mut sink = Sink::Tap;
         let ready = self.until(token, &mut sink, None);
@@ -256,7 +271,8 @@ where
 
     /// Reads until the mark of `token` has come on both streams, or the supervisor's has.
     async fn until(&mut self, token: Uuid, sink: &mut Sink, watch: Option<Watch>) -> Result<End> {
-        self.expect([token, self.nonce]);
+        self.expect(token);
+        self.token = token;
         self.marks.command = Default::default();
         let mut watch = watch;
         let mut replaced = None;
@@ -289,10 +305,8 @@ where
             tokio::select! {
                 biased;
                 reason = closed(&mut self.closing) => return Err(reason),
-                written = write(&mut self.input, &mut self.outbox), if self.unflushed => {
-                    self.unflushed = false;
-                    written?;
-                }
+                written = self.outbox.write(&mut self.input), if self.outbox.unflushed => written?,
+                keys = keys(&mut self.terminal, &mut self.keys) => self.keys.put(&keys?),
                 chunk = self.output.next() => return match chunk {
                     Some(chunk) => chunk,
                     None => Err((&mut self.autopsy).await),
@@ -310,7 +324,11 @@ where
                 Event::Mark(token, payload) if token == self.nonce => {
                     self.marks.supervisor[fd as usize] = Some(payload);
                 }
-                Event::Mark(_, payload) => self.marks.command[fd as usize] = Some(payload),
+                Event::Mark(token, payload) if token == self.token => {
+                    let payload = payload.strip_prefix(script::PROMPT).unwrap_or(&payload);
+                    self.marks.command[fd as usize].get_or_insert_with(|| payload.to_owned());
+                }
+                Event::Mark(..) => {}
                 Event::Data(bytes) => match sink {
                     Sink::Capture(streams) if self.marks.command[fd as usize].is_none() => {
                         streams[fd as usize].push(&bytes);
@@ -330,25 +348,46 @@ where
         }
     }
 
-    fn send(&mut self, text: &str) {
-        self.outbox.extend_from_slice(text.as_bytes());
-        self.unflushed = true;
+    /// Has the shell execute a line.
+    fn send(&mut self, line: &str) {
+        self.outbox.put(line.as_bytes());
+        if let Some(terminal) = &self.terminal {
+            let end = Uuid::new_v4();
+            self.outbox.put(format!("{end}\n").as_bytes());
+            self.keys
+                .put(script::typed(&terminal.letters, &end).as_bytes());
+        }
     }
 
-    fn expect<const N: usize>(&mut self, tokens: [Uuid; N]) {
+    /// Marks that mean something: the supervisor's and `token`'s; on a terminal also those
+    /// of the prompts that follow the last command.
+    fn expect(&mut self, token: Uuid) {
+        let prompt = self.terminal.as_ref().map_or(self.nonce, |_| self.token);
         for scanner in &mut self.scanners {
-            scanner.expect(tokens);
+            scanner.expect([token, self.nonce, prompt]);
         }
     }
 }
 
 impl Marks {
+    fn of(streams: usize) -> Self {
+        Self {
+            streams,
+            command: Default::default(),
+            supervisor: Default::default(),
+        }
+    }
+
+    fn shell_ended(&self) -> bool {
+        self.supervisor[..self.streams].iter().all(Option::is_some)
+    }
+
     /// Both streams have shown the command's mark, or both the supervisor's.
     fn end(&mut self) -> Option<End> {
-        if self.command.iter().all(Option::is_some) {
+        if self.command[..self.streams].iter().all(Option::is_some) {
             return self.command[0].take().map(End::Mark);
         }
-        if self.supervisor.iter().all(Option::is_some) {
+        if self.shell_ended() {
             let reported = self.command[0].take();
             let code = reported
                 .as_deref()
@@ -362,17 +401,40 @@ impl Marks {
     }
 }
 
-/// Writes as much of `outbox` as is taken, and flushes. May be dropped and called again.
-async fn write(input: &mut (impl AsyncWrite + Unpin), outbox: &mut BytesMut) -> Result<()> {
-    let written = async {
-        while !outbox.is_empty() {
-            input.write_buf(outbox).await?;
-        }
-        input.flush().await
+impl Outbox {
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.unflushed = true;
+    }
+
+    /// Writes it all. May be dropped and called again.
+    async fn write(&mut self, input: &mut (impl AsyncWrite + Unpin)) -> Result<()> {
+        let written = async {
+            while !self.bytes.is_empty() {
+                input.write_buf(&mut self.bytes).await?;
+            }
+            input.flush().await
+        };
+        written
+            .await
+            .map_err(|error: std::io::Error| Error::Lost(error.to_string()))?;
+        self.unflushed = false;
+        Ok(())
+    }
+}
+
+/// Types what is to be typed, then waits for more of it. May be dropped and called again.
+async fn keys(terminal: &mut Option<Terminal>, keys: &mut Outbox) -> Result<Bytes> {
+    let Some(terminal) = terminal else {
+        return std::future::pending().await;
     };
-    written
-        .await
-        .map_err(|error: std::io::Error| Error::Lost(error.to_string()))
+    if keys.unflushed {
+        keys.write(&mut terminal.input).await?;
+    }
+    match terminal.typed.recv().await {
+        Some(typed) => Ok(typed),
+        None => std::future::pending().await,
+    }
 }
 
 /// Resolves when the session is to end.
@@ -401,7 +463,7 @@ fn outcome(code: &str, sink: Sink, shell_restarted: bool) -> Result<Outcome> {
 }
 
 fn last_words(words: Sink) -> Option<String> {
-    let [_, (stderr, _)] = words.finish();
-    let text = String::from_utf8_lossy(&stderr).trim().to_owned();
-    (!text.is_empty()).then_some(text)
+    let [(stdout, _), (stderr, _)] = words.finish();
+    let texts = [stderr, stdout].map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+    texts.into_iter().find(|text| !text.is_empty())
 }

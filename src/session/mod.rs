@@ -59,6 +59,18 @@ pub struct Wiring<O, I> {
     pub autopsy: Future<Error>,
     /// Takes the output that belongs to no result.
     pub tap: Tap,
+    /// Where the shell runs in a terminal, which is then the only stream of output.
+    pub terminal: Option<Terminal>,
+}
+
+/// A terminal with a shell in it, beside a letter box ([`script::letterbox`]).
+pub struct Terminal {
+    /// Types into it.
+    pub input: Box<dyn AsyncWrite + Send + Unpin>,
+    /// What others have typed.
+    pub typed: mpsc::Receiver<Bytes>,
+    /// Where the letter box is read ([`script::letters`]).
+    pub letters: String,
 }
 
 /// A command, and where its output goes.

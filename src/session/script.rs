@@ -7,19 +7,12 @@ use uuid::Uuid;
 /// file is the better way in.
 pub const MAX_COMMAND: usize = 16 * 1024 * 1024;
 
-/// The main process of a container, or of anything else that holds a session.
+/// What the processes that hold a session begin with: the streams themselves on
+/// descriptors 8 and 9, whatever a command does to its own, and which shell it's to be.
 ///
-/// - `cat` is the leash: when the client goes away, in whatever way, it sees the end of
-///   its input and ends the main process, and so the container.
-/// - The loop is the supervisor: it reads a nonce, gives the rest of the input to a shell
-///   as its script (on descriptor 3, so that commands have an empty stdin), and reports
-///   with that nonce when the shell has ended. Lines that are no nonce belonged to a dead
-///   shell and are skipped.
-/// - Descriptors 8 and 9 are the streams themselves, whatever a command does to its own;
-///   only these two processes hold them.
-/// - A command may signal its process group or its parent: what holds the session ignores
-///   that, and hands default dispositions on (an ignored signal would be inherited).
-const LEASH: &str = r#"
+/// A command may signal its process group or its parent: what holds the session ignores
+/// that, and hands default dispositions on (an ignored signal would be inherited).
+const PRELUDE: &str = r#"
 exec 8>&1 9>&2 2>/dev/null
 trap : HUP INT QUIT TERM
 fail() { printf '%s' "$1" >&9; exit 126; }
@@ -30,36 +23,102 @@ command -v cat >/dev/null || fail 'it has no cat'
 shell=$1
 [ "$shell" ] || { shell=/bin/sh; command -v bash >/dev/null && shell=bash; }
 command -v "$shell" >/dev/null || fail "it has no $shell"
-report "$2" $$
-{ trap '' HUP INT QUIT TERM; cat; kill -9 $$; } | {
+"#;
+
+/// The leash: when the client goes away, in whatever way, `cat` sees the end of its input
+/// and ends the main process, and so the container. What it copies is read by what follows.
+const LEASH: &str = r#"{ trap '' HUP INT QUIT TERM; cat; kill -9 $$; } | "#;
+
+/// The supervisor reads a nonce, gives way to a shell (the text follows at `{shell}`), and
+/// reports with that nonce when it has ended. Lines that are no nonce belonged to a dead
+/// shell and are skipped.
+const SUPERVISOR: &str = r#"
   trap : HUP INT QUIT TERM
   while IFS= read -r nonce; do
     case $nonce in
       '#@'????????-????-????-????-????????????) nonce=${nonce#??} ;;
       *) continue ;;
     esac
-    (exec "$shell" /dev/fd/3 3<&0 </dev/null 2>&9 8>&- 9>&-)
+    {shell}
     report "$nonce" $?
   done
-}
+"#;
+
+/// A shell with its script on descriptor 3, so that commands have an empty stdin.
+const SCRIPTED: &str = r#"(exec "$shell" /dev/fd/3 3<&0 </dev/null 2>&9 8>&- 9>&-)"#;
+
+/// A shell on the terminal, as a job in the foreground. A terminal is one stream, so one
+/// mark is enough: the other goes to /dev/null.
+const INTERACTIVE: &str = r#"(exec "$shell" </dev/tty 2>&8 8>&- 9>&-)"#;
+
+/// Keeps what the leash copies where [`terminal`] can read it.
+const LETTERBOX: &str = r#"
+  trap '' HUP INT QUIT TERM
+  printf "\036$1 $$\037" >&8; printf "\036$1\037" >&9
+  while :; do sleep 86400; done
 "#;
 
 /// The command line of the main process. `shell` is a path or a name, or empty for bash
 /// where there is one and sh elsewhere. With `hello` it reports its process id.
 pub fn leash(shell: &str, hello: &Uuid) -> Vec<String> {
-    ["/bin/sh", "-c", LEASH, "leash", shell, &hello.to_string()]
-        .map(Into::into)
-        .into()
+    let supervisor = SUPERVISOR.replace("{shell}", SCRIPTED);
+    let text = format!("{PRELUDE}report \"$2\" $$\n{LEASH}{{{supervisor}}}");
+    arguments(text, [shell, &hello.to_string()])
 }
 
-/// Where a shell reports: the descriptors of the process that said hello.
+/// The command line of the main process of a terminal session: only the leash, and a
+/// letter box, whose process id comes with `hello`.
+pub fn letterbox(hello: &Uuid) -> Vec<String> {
+    let text = format!(
+        "{PRELUDE}{LEASH}exec /bin/sh -c '{}' letterbox \"$2\"",
+        LETTERBOX.replace('\'', "\"")
+    );
+    arguments(text, ["", &hello.to_string()])
+}
+
+/// The command line of what runs in the terminal, beside the letter box of process `pid`:
+/// the supervisor, which says `hello` itself.
+pub fn terminal(shell: &str, hello: &Uuid, pid: &str) -> Vec<String> {
+    let supervisor = SUPERVISOR.replace("{shell}", INTERACTIVE);
+    let text = format!("{PRELUDE}exec <\"$3\" 9>/dev/null\nset -m\nreport \"$2\" $$\n{supervisor}");
+    arguments(text, [shell, &hello.to_string(), &letters(pid)])
+}
+
+/// Where the letter box of process `pid` is read.
+pub fn letters(pid: &str) -> String {
+    format!("/proc/{pid}/fd/0")
+}
+
+fn arguments<const N: usize>(text: String, rest: [&str; N]) -> Vec<String> {
+    let first = ["/bin/sh".into(), "-c".into(), text, "leash".into()];
+    first.into_iter().chain(rest.map(Into::into)).collect()
+}
+
+/// What is typed into a terminal to have it execute the next letters up to `end`: short,
+/// since a terminal takes some 4,000 characters of a line.
+pub fn typed(letters: &str, end: &Uuid) -> String {
+    format!(
+        " \\command eval \"$(while IFS= \\command read -r l&&[ \"$l\" != {end} ];\
+         do \\command printf '%s\\n' \"$l\";done<{letters})\"\n"
+    )
+}
+
+/// Where and how a shell reports.
 #[derive(Debug, Clone)]
-pub struct Reports(String);
+pub struct Reports {
+    /// The descriptors of the process that said hello.
+    fd: String,
+    /// It's a shell with a prompt, on a terminal.
+    prompt: bool,
+}
 
 impl Reports {
     /// `pid` as the hello reported it.
-    pub fn of(pid: &str) -> Self {
-        Self(format!("/proc/{pid}/fd"))
+    pub fn of(pid: &str, prompt: bool) -> Self {
+        Self {
+            fd: format!("/proc/{pid}/fd"),
+            prompt,
+        }
     }
 }
 
@@ -68,12 +127,23 @@ pub fn fresh_shell(nonce: &Uuid) -> String {
     format!("#@{nonce}\n")
 }
 
+/// What a report says that comes with the prompt.
+pub const PROMPT: &str = "prompt ";
+
+/// Has each prompt report once more, for the command last begun: a prompt without its
+/// command's own report means that ^C (or an error) has brought the shell back to it.
+const PROMPTS: &str = r#"PS1="${BASH_VERSION:+\[}$(printf '\036')\$DOCKER_EXEC prompt \$?$(printf '\037')${BASH_VERSION:+\]}$PS1";"#;
+
 /// The first line of a shell: gives up the descriptor its script came on (the shell has
 /// its own by now), and reports its process id.
 pub fn first_line(token: &Uuid, reports: &Reports) -> String {
-    let Reports(fd) = reports;
+    let Reports { fd, prompt } = reports;
+    let begin = match prompt {
+        true => format!("DOCKER_EXEC={token};{PROMPTS}"),
+        false => "exec 3<&-;".into(),
+    };
     format!(
-        "exec 3<&-;{{ printf '\\036{token} %s\\037' $$>{fd}/8;printf '\\036{token}\\037'>{fd}/9;}}\n"
+        "{begin}{{ printf '\\036{token} %s\\037' $$>{fd}/8;printf '\\036{token}\\037'>{fd}/9;}}\n"
     )
 }
 
@@ -85,8 +155,11 @@ pub fn first_line(token: &Uuid, reports: &Reports) -> String {
 /// and the shell's option flags. Only a shell that has ended, is stopped, or doesn't
 /// execute what it reads (`set -n`) leaves it out.
 pub fn line(command: &str, token: &Uuid, reports: &Reports) -> String {
-    let Reports(fd) = reports;
+    let Reports { fd, prompt } = reports;
     let mut line = String::with_capacity(command.len() + 256);
+    if *prompt {
+        line.push_str(&format!("DOCKER_EXEC={token};"));
+    }
     line.push_str("\\command eval ");
     quote(command, &mut line);
     line.push_str(&format!(
@@ -99,7 +172,7 @@ pub fn line(command: &str, token: &Uuid, reports: &Reports) -> String {
 /// Turns tracing and echoing off, so that the next line isn't shown in the command's
 /// output. Its own echo is.
 pub fn hush(token: &Uuid, reports: &Reports) -> String {
-    let Reports(fd) = reports;
+    let Reports { fd, .. } = reports;
     format!(
         "{{ \\command set +xv;\\command printf '\\036{token}\\037'>{fd}/8;\
          \\command printf '\\036{token}\\037'>{fd}/9;}} 2>/dev/null\n"
@@ -124,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_typed_line_holds_no_mark() {
-        let line = line("echo 'it'", &Uuid::new_v4(), &Reports::of("7"));
+        let line = line("echo 'it'", &Uuid::new_v4(), &Reports::of("7", false));
         assert!(!line.bytes().any(|b| b == 0x1e || b == 0x1f));
         assert!(line.starts_with(r"\command eval 'echo '\''it'\''';{ "));
         assert!(line.ends_with('\n'));

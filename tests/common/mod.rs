@@ -58,6 +58,7 @@ impl Local {
             beside: beside(),
             autopsy: Box::pin(async { Error::Gone("the local shell ended".into()) }),
             tap,
+            terminal: None,
         };
         let why = Arc::new(Mutex::new(None));
         let noted = why.clone();
