@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::Notify;
 
 /// The tap holds this many bytes that nobody has read yet.
@@ -13,6 +13,13 @@ pub const TAP_CAPACITY: usize = 1024 * 1024;
 
 /// A reader that takes nothing from a full tap for this long counts as absent.
 pub const STALLED_AFTER: Duration = Duration::from_secs(1);
+
+/// A shorter chunk than this is copied while it waits, in bytes: what it's a part of, a whole
+/// read as a rule, would stay in memory with it.
+const SMALL: usize = 16 * 1024;
+
+/// Copies are put together up to about this many bytes.
+const BLOCK: usize = 64 * 1024;
 
 /// One stream of a result: the first `limit` bytes; what comes after is counted, not kept.
 #[derive(Debug, Default)]
@@ -74,6 +81,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Bytes>,
+    /// What comes behind the queue.
+    copied: BytesMut,
     size: usize,
     /// Somebody reads: has taken since the tap was last found stalled.
     attended: bool,
@@ -107,8 +116,7 @@ impl Tap {
             }
         }
         let mut state = self.0.state();
-        state.size += bytes.len();
-        state.queue.push_back(bytes);
+        state.put(bytes);
         state.shrink();
         self.0.tell(state);
     }
@@ -120,11 +128,32 @@ impl Tap {
 }
 
 impl State {
+    fn put(&mut self, bytes: Bytes) {
+        self.size += bytes.len();
+        let small = bytes.len() < SMALL;
+        if small {
+            self.copied.extend_from_slice(&bytes);
+        }
+        if !self.copied.is_empty() && (!small || self.copied.len() >= BLOCK) {
+            self.queue.push_back(self.copied.split().freeze());
+        }
+        if !small {
+            self.queue.push_back(bytes);
+        }
+    }
+
     fn shrink(&mut self) {
-        while self.size > TAP_CAPACITY && self.queue.len() > 1 && !self.attended {
-            let oldest = self.queue.pop_front().map_or(0, |bytes| bytes.len());
-            self.size -= oldest;
-            self.dropped += oldest as u64;
+        while self.size > TAP_CAPACITY && !self.attended {
+            let Some(oldest) = self.queue.front_mut() else {
+                break;
+            };
+            let length = oldest.len().min(self.size - TAP_CAPACITY);
+            oldest.advance(length);
+            if oldest.is_empty() {
+                self.queue.pop_front();
+            }
+            self.size -= length;
+            self.dropped += length as u64;
         }
     }
 }
@@ -153,7 +182,7 @@ impl TapReader {
     pub fn take(&self, max: usize) -> Taken {
         let mut state = self.0.state();
         state.attended = true;
-        if state.queue.is_empty() {
+        if state.size == 0 {
             state.hungry = !state.ended;
             return if state.ended {
                 Taken::Ended
@@ -175,7 +204,10 @@ impl TapReader {
 
 impl State {
     fn take(&mut self, max: usize) -> Bytes {
-        let mut taken = self.queue.pop_front().unwrap_or_default();
+        let mut taken = self.queue.pop_front().unwrap_or_else(|| {
+            let length = self.copied.len().min(max.max(1));
+            self.copied.split_to(length).freeze()
+        });
         if self
             .queue
             .front()
