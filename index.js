@@ -31,10 +31,7 @@ class DockerRunner extends EventEmitter {
 
   constructor(options) {
     super()
-    const runner = new WeakRef(this)
-    this.#native = new NativeRunner(engineOptions(options), (name, detail) => {
-      runner.deref()?.#on(name, detail)
-    })
+    this.#native = new NativeRunner(engineOptions(options), DockerRunner.#listener(new WeakRef(this)))
     this.docker = Object.freeze({ engine: async () => unwrap(await this.#native.engine()) })
   }
 
@@ -132,6 +129,11 @@ class DockerRunner extends EventEmitter {
     stream.end()
     stream.resume()
     await closed
+  }
+
+  /** Made outside the constructor, whose closures share a scope that holds the runner. */
+  static #listener(runner) {
+    return (name, detail) => runner.deref()?.#on(name, detail)
   }
 
   #own(container) {
