@@ -10,6 +10,7 @@ use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, mpsc, watch};
 
+use crate::engine::context::Environment;
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::spec::{Pull, Spec};
 use crate::engine::terminal::Output;
@@ -38,6 +39,7 @@ const STARTING: &str = " while it was starting";
 /// See the module.
 pub struct Runner {
     options: EngineOptions,
+    environment: Environment,
     on_event: OnEvent,
     engine: OnceCell<Engine>,
     /// Held by whichever step is under way.
@@ -79,9 +81,10 @@ struct Front {
 
 impl Runner {
     /// A runner without a container. Nothing is connected yet.
-    pub fn new(options: EngineOptions, on_event: OnEvent) -> Self {
+    pub fn new(options: EngineOptions, environment: Environment, on_event: OnEvent) -> Self {
         Self {
             options,
+            environment,
             on_event,
             engine: OnceCell::new(),
             life: tokio::sync::Mutex::new(Life::None),
@@ -305,7 +308,7 @@ impl Runner {
     /// The engine; the first call connects.
     pub async fn engine(&self) -> Result<&Engine> {
         self.engine
-            .get_or_try_init(|| Engine::connect(&self.options))
+            .get_or_try_init(|| Engine::connect_in(&self.options, &self.environment))
             .await
     }
 

@@ -10,6 +10,7 @@ use napi_derive::napi;
 use super::Failure;
 use super::events::{Detail, Events};
 use crate::engine::container;
+use crate::engine::context::Environment;
 use crate::engine::endpoint::EngineOptions;
 use crate::error::Result;
 use crate::runner::Runner;
@@ -81,7 +82,10 @@ impl NativeRunner {
     ) -> napi::Result<Self> {
         let events = Arc::new(Events::new(&on_event)?);
         let listener = events.clone();
-        let runner = Runner::new(options.into(), Arc::new(move |event| listener.event(event)));
+        let on_event = Arc::new(move |event| listener.event(event));
+        // Read here, on the JavaScript thread: Node writes it without Rust's lock.
+        let environment = Environment::of_process();
+        let runner = Runner::new(options.into(), environment, on_event);
         Ok(Self {
             runner: Arc::new(runner),
             events,

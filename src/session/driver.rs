@@ -4,17 +4,19 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot, watch};
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::io::AsyncWrite;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::output::{Capture, Tap};
+use super::link::{Link, Outbox};
+use super::marks::{End, Marks};
+use super::output::Sink;
 use super::script::{self, Reports};
 use super::sentinel::{Event, Scanner};
 use super::watchdog::{Finding, Watch};
-use super::{Beside, Command, End as Reason, Fd, Future, Outcome, Request, Terminal, Wiring};
+use super::{Beside, Command, End as Reason, Fd, Outcome, Request, Wiring};
 use crate::error::{Error, Result};
 
 /// Bytes kept of what a leash says instead of hello.
@@ -56,17 +58,8 @@ pub(super) async fn drive<O, I>(
 }
 
 struct Driver<O, I> {
-    output: O,
-    input: I,
-    /// What is still to be written; the session goes on reading meanwhile.
-    outbox: Outbox,
-    terminal: Option<Terminal>,
-    /// What is still to be typed.
-    keys: Outbox,
-    closing: watch::Receiver<Option<Error>>,
-    autopsy: Future<Error>,
+    link: Link<O, I>,
     beside: Beside,
-    tap: Tap,
     scanners: [Scanner; 2],
     marks: Marks,
     hello: Uuid,
@@ -80,67 +73,27 @@ struct Driver<O, I> {
     flags: String,
 }
 
-/// Bytes on their way out.
-#[derive(Default)]
-struct Outbox {
-    bytes: BytesMut,
-    unflushed: bool,
-}
-
-/// The payloads of the marks that were seen, by stream.
-struct Marks {
-    streams: usize,
-    command: [Option<String>; 2],
-    supervisor: [Option<String>; 2],
-}
-
-/// How waiting for a mark ended.
-enum End {
-    /// It came on both streams; its payload.
-    Mark(String),
-    /// The shell ended, with this exit code.
-    ShellEnded(String),
-    /// The shell was found like this, and killed.
-    Replaced(&'static str),
-}
-
-/// Where the output of the moment goes.
-enum Sink {
-    Tap,
-    Capture([Capture; 2]),
-    Nowhere,
-}
-
-impl Sink {
-    fn capture(limit: usize) -> Self {
-        Self::Capture([Capture::new(limit), Capture::new(limit)])
-    }
-
-    fn finish(self) -> [(Bytes, bool); 2] {
-        match self {
-            Self::Capture(streams) => streams.map(Capture::finish),
-            Self::Tap | Self::Nowhere => Default::default(),
-        }
-    }
-}
-
 impl<O, I> Driver<O, I>
 where
     O: Stream<Item = Result<(Fd, Bytes)>> + Unpin,
     I: AsyncWrite + Unpin,
 {
     fn new(wiring: Wiring<O, I>, end: &Reason) -> Self {
-        Self {
+        let streams = if wiring.terminal.is_some() { 1 } else { 2 };
+        let link = Link {
             output: wiring.output,
             input: wiring.input,
-            outbox: Outbox::default(),
-            marks: Marks::of(if wiring.terminal.is_some() { 1 } else { 2 }),
             terminal: wiring.terminal,
-            keys: Outbox::default(),
             closing: end.0.subscribe(),
             autopsy: wiring.autopsy,
-            beside: wiring.beside,
             tap: wiring.tap,
+            outbox: Outbox::default(),
+            keys: Outbox::default(),
+        };
+        Self {
+            link,
+            beside: wiring.beside,
+            marks: Marks::of(streams),
             scanners: Default::default(),
             hello: wiring.hello,
             nonce: Uuid::nil(),
@@ -156,7 +109,7 @@ where
         let mut words = Sink::capture(LAST_WORDS);
         match self.until(self.hello, &mut words, None).await {
             Ok(End::Mark(pid)) => {
-                self.reports = Reports::of(&pid, self.terminal.is_some());
+                self.reports = Reports::of(&pid, self.link.terminal.is_some());
             }
             Ok(_) => return Err(Error::Protocol("a report before its shell".into())),
             Err(error) => return Err(last_words(words).map_or(error, Error::NoShell)),
@@ -182,7 +135,7 @@ where
             }
             tokio::select! {
                 biased;
-                chunk = self.pump() => self.route(chunk?, &mut Sink::Tap).await?,
+                chunk = self.link.next() => self.route(chunk?, &mut Sink::Tap).await?,
                 request = queue.recv() => return request.ok_or(Error::Stopped("")),
             }
         }
@@ -215,11 +168,11 @@ where
 
     async fn execute(&mut self, command: Command, sink: &mut Sink) -> Result<End> {
         let mut text = command.text;
-        if self.terminal.is_none() && self.flags.contains(['x', 'v']) {
+        if self.link.terminal.is_none() && self.flags.contains(['x', 'v']) {
             text = self.hushed(text).await?;
         }
         let token = Uuid::new_v4();
-        self.send(&script::line(&text, &token, &self.reports));
+        self.link.send(&script::line(&text, &token, &self.reports));
         let watch = Watch::new(self.beside.clone(), self.shell.clone());
         self.until(token, sink, Some(watch)).await
     }
@@ -232,7 +185,7 @@ where
             .filter(|flag| "xv".contains(*flag))
             .collect();
         let token = Uuid::new_v4();
-        self.send(&script::hush(&token, &self.reports));
+        self.link.send(&script::hush(&token, &self.reports));
         match self.until(token, &mut Sink::Nowhere, None).await? {
             End::Mark(_) => Ok(format!("set -{on}\n{text}")),
             End::ShellEnded(_) | End::Replaced(_) => {
@@ -244,11 +197,13 @@ where
 
     async fn fresh_shell(&mut self) -> Result<()> {
         self.nonce = Uuid::new_v4();
-        self.marks = Marks::of(self.marks.streams);
+        self.marks.clear();
         self.flags.clear();
         let token = Uuid::new_v4();
-        self.outbox.put(script::fresh_shell(&self.nonce).as_bytes());
-        self.send(&script::first_line(&token, &self.reports));
+        self.link
+            .outbox
+            .put(script::fresh_shell(&self.nonce).as_bytes());
+        self.link.send(&script::first_line(&token, &self.reports));
         let mut sink = Sink::Tap;
         let ready = self.until(token, &mut sink, None);
         match tokio::time::timeout(SHELL_READY, ready).await {
@@ -282,7 +237,7 @@ where
             }
             tokio::select! {
                 biased;
-                chunk = self.pump() => {
+                chunk = self.link.next() => {
                     self.route(chunk?, sink).await?;
                     if let Some(watch) = &mut watch { watch.heard(); }
                 }
@@ -293,23 +248,6 @@ where
                     Finding::Missing => return Err(Error::Gone(
                         "the command killed the supervisor of its shell".into()
                     )),
-                },
-            }
-        }
-    }
-
-    /// The next output; writes meanwhile what is to be written. May be dropped and called
-    /// again.
-    async fn pump(&mut self) -> Result<(Fd, Bytes)> {
-        loop {
-            tokio::select! {
-                biased;
-                reason = closed(&mut self.closing) => return Err(reason),
-                written = self.outbox.write(&mut self.input), if self.outbox.unflushed => written?,
-                keys = keys(&mut self.terminal, &mut self.keys) => self.keys.put(&keys?),
-                chunk = self.output.next() => return match chunk {
-                    Some(chunk) => chunk,
-                    None => Err((&mut self.autopsy).await),
                 },
             }
         }
@@ -334,117 +272,25 @@ where
                         streams[fd as usize].push(&bytes);
                     }
                     Sink::Nowhere if self.marks.command[fd as usize].is_none() => {}
-                    _ => self.pour(bytes).await?,
+                    _ => self.link.pour(bytes).await?,
                 },
             }
         }
         Ok(())
     }
 
-    async fn pour(&mut self, bytes: Bytes) -> Result<()> {
-        tokio::select! {
-            () = self.tap.push(bytes) => Ok(()),
-            reason = closed(&mut self.closing) => Err(reason),
-        }
-    }
-
-    /// Has the shell execute a line.
-    fn send(&mut self, line: &str) {
-        self.outbox.put(line.as_bytes());
-        if let Some(terminal) = &self.terminal {
-            let end = Uuid::new_v4();
-            self.outbox.put(format!("{end}\n").as_bytes());
-            self.keys
-                .put(script::typed(&terminal.letters, &end).as_bytes());
-        }
-    }
-
     /// Marks that mean something: the supervisor's and `token`'s; on a terminal also those
     /// of the prompts that follow the last command.
     fn expect(&mut self, token: Uuid) {
-        let prompt = self.terminal.as_ref().map_or(self.nonce, |_| self.token);
+        let prompt = self
+            .link
+            .terminal
+            .as_ref()
+            .map_or(self.nonce, |_| self.token);
         for scanner in &mut self.scanners {
             scanner.expect([token, self.nonce, prompt]);
         }
     }
-}
-
-impl Marks {
-    fn of(streams: usize) -> Self {
-        Self {
-            streams,
-            command: Default::default(),
-            supervisor: Default::default(),
-        }
-    }
-
-    fn shell_ended(&self) -> bool {
-        self.supervisor[..self.streams].iter().all(Option::is_some)
-    }
-
-    /// Both streams have shown the command's mark, or both the supervisor's.
-    fn end(&mut self) -> Option<End> {
-        if self.command[..self.streams].iter().all(Option::is_some) {
-            return self.command[0].take().map(End::Mark);
-        }
-        if self.shell_ended() {
-            let reported = self.command[0].take();
-            let code = reported
-                .as_deref()
-                .and_then(|payload| payload.split(' ').next());
-            return code
-                .map(str::to_owned)
-                .or(self.supervisor[0].take())
-                .map(End::ShellEnded);
-        }
-        None
-    }
-}
-
-impl Outbox {
-    fn put(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        self.unflushed = true;
-    }
-
-    /// Writes it all. May be dropped and called again.
-    async fn write(&mut self, input: &mut (impl AsyncWrite + Unpin)) -> Result<()> {
-        let written = async {
-            while !self.bytes.is_empty() {
-                input.write_buf(&mut self.bytes).await?;
-            }
-            input.flush().await
-        };
-        written
-            .await
-            .map_err(|error: std::io::Error| Error::Lost(error.to_string()))?;
-        self.unflushed = false;
-        Ok(())
-    }
-}
-
-/// Types what is to be typed, then waits for more of it. May be dropped and called again.
-async fn keys(terminal: &mut Option<Terminal>, keys: &mut Outbox) -> Result<Bytes> {
-    let Some(terminal) = terminal else {
-        return std::future::pending().await;
-    };
-    if keys.unflushed {
-        keys.write(&mut terminal.input).await?;
-    }
-    match terminal.typed.recv().await {
-        Some(typed) => Ok(typed),
-        None => std::future::pending().await,
-    }
-}
-
-/// Resolves when the session is to end.
-async fn closed(closing: &mut watch::Receiver<Option<Error>>) -> Error {
-    let reason = closing
-        .wait_for(Option::is_some)
-        .await
-        .ok()
-        .and_then(|reason| reason.clone());
-    reason.unwrap_or(Error::Stopped(""))
 }
 
 fn outcome(code: &str, sink: Sink, shell_restarted: bool) -> Result<Outcome> {

@@ -6,9 +6,12 @@
 //! - [`sentinel`]: finds the marks
 //! - [`output`]: where output goes, bounded
 //! - [`watchdog`]: finds a shell that can't report any more
-//! - `driver`: the one task that owns the connection
+//! - `driver`: the one task that owns the connection; `link`: the connection; `marks`: what
+//!   has come over it
 
 mod driver;
+mod link;
+mod marks;
 pub mod output;
 pub mod script;
 pub mod sentinel;

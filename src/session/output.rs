@@ -52,6 +52,28 @@ impl Capture {
     }
 }
 
+/// Where the output of the moment goes.
+pub(super) enum Sink {
+    Tap,
+    Capture([Capture; 2]),
+    Nowhere,
+}
+
+impl Sink {
+    /// Keeps `limit` bytes of each stream.
+    pub(super) fn capture(limit: usize) -> Self {
+        Self::Capture([Capture::new(limit), Capture::new(limit)])
+    }
+
+    /// What was kept of each stream, and whether there was more.
+    pub(super) fn finish(self) -> [(Bytes, bool); 2] {
+        match self {
+            Self::Capture(streams) => streams.map(Capture::finish),
+            Self::Tap | Self::Nowhere => Default::default(),
+        }
+    }
+}
+
 /// Makes a tap. `readable` is called, on any thread, when bytes have come after a
 /// [`TapReader::take`] that found none, and when the tap has ended.
 pub fn tap(readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {

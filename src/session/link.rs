@@ -1,0 +1,123 @@
+//! A session's connection: reads what comes, and writes meanwhile what is to be written, so
+//! that neither waits for the other.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::output::Tap;
+use super::{Fd, Future, Terminal, script};
+use crate::error::{Error, Result};
+
+pub(super) struct Link<O, I> {
+    pub(super) output: O,
+    pub(super) input: I,
+    pub(super) terminal: Option<Terminal>,
+    /// Why the session is to end, as soon as it is.
+    pub(super) closing: watch::Receiver<Option<Error>>,
+    pub(super) autopsy: Future<Error>,
+    pub(super) tap: Tap,
+    /// For the shell.
+    pub(super) outbox: Outbox,
+    /// For the terminal.
+    pub(super) keys: Outbox,
+}
+
+/// Bytes on their way out.
+#[derive(Default)]
+pub(super) struct Outbox {
+    bytes: BytesMut,
+    unflushed: bool,
+}
+
+impl<O, I> Link<O, I>
+where
+    O: Stream<Item = Result<(Fd, Bytes)>> + Unpin,
+    I: AsyncWrite + Unpin,
+{
+    /// The next output. May be dropped and called again.
+    ///
+    /// # Errors
+    /// Why the session is to end, or why its output has ended.
+    pub(super) async fn next(&mut self) -> Result<(Fd, Bytes)> {
+        loop {
+            tokio::select! {
+                biased;
+                reason = closed(&mut self.closing) => return Err(reason),
+                () = self.outbox.write(&mut self.input), if self.outbox.unflushed => {}
+                keys = keys(&mut self.terminal, &mut self.keys) => self.keys.put(&keys),
+                chunk = self.output.next() => return match chunk {
+                    Some(chunk) => chunk,
+                    None => Err((&mut self.autopsy).await),
+                },
+            }
+        }
+    }
+
+    /// Has the shell execute a line.
+    pub(super) fn send(&mut self, line: &str) {
+        self.outbox.put(line.as_bytes());
+        if let Some(terminal) = &self.terminal {
+            let end = Uuid::new_v4();
+            self.outbox.put(format!("{end}\n").as_bytes());
+            self.keys
+                .put(script::typed(&terminal.letters, &end).as_bytes());
+        }
+    }
+
+    /// Passes output to the tap, as fast as that takes it.
+    pub(super) async fn pour(&mut self, bytes: Bytes) -> Result<()> {
+        tokio::select! {
+            () = self.tap.push(bytes) => Ok(()),
+            reason = closed(&mut self.closing) => Err(reason),
+        }
+    }
+}
+
+impl Outbox {
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.unflushed = true;
+    }
+
+    /// Writes it all. May be dropped and called again. What can't be written any more is
+    /// dropped: the output tells why, when it ends.
+    async fn write(&mut self, input: &mut (impl AsyncWrite + Unpin)) {
+        let written = async {
+            while !self.bytes.is_empty() {
+                input.write_buf(&mut self.bytes).await?;
+            }
+            input.flush().await
+        };
+        if written.await.is_err() {
+            self.bytes.clear();
+        }
+        self.unflushed = false;
+    }
+}
+
+/// Types what is to be typed, then waits for more of it. May be dropped and called again.
+async fn keys(terminal: &mut Option<Terminal>, keys: &mut Outbox) -> Bytes {
+    let Some(terminal) = terminal else {
+        return std::future::pending().await;
+    };
+    if keys.unflushed {
+        keys.write(&mut terminal.input).await;
+    }
+    match terminal.typed.recv().await {
+        Some(typed) => typed,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when the session is to end.
+async fn closed(closing: &mut watch::Receiver<Option<Error>>) -> Error {
+    let reason = closing
+        .wait_for(Option::is_some)
+        .await
+        .ok()
+        .and_then(|reason| reason.clone());
+    reason.unwrap_or(Error::Stopped(""))
+}
