@@ -44,6 +44,13 @@ fn full() -> (Tap, TapReader) {
     (tap, reader)
 }
 
+/// Pushes; fails where that would wait for ever.
+async fn push(tap: &Tap, bytes: Bytes) {
+    let long = 100 * STALLED_AFTER;
+    let pushed = tokio::time::timeout(long, tap.push(bytes)).await;
+    pushed.expect("an end of waiting");
+}
+
 #[tokio::test]
 async fn without_a_reader_the_newest_bytes_stay_and_the_others_are_counted() {
     let (tap, reader) = tap(|| {});
@@ -79,7 +86,7 @@ async fn a_slow_reader_loses_nothing() {
     let total = 4 * TAP_CAPACITY;
     let push = async move {
         for at in (0..total).step_by(CHUNK) {
-            tap.push(numbered(at, CHUNK)).await;
+            push(&tap, numbered(at, CHUNK)).await;
         }
     };
     let read = async {
@@ -102,7 +109,7 @@ async fn a_slow_reader_loses_nothing() {
 async fn a_stalled_reader_is_waited_for_once_and_then_passed_over() {
     let (tap, reader) = full();
     let start = Instant::now();
-    tap.push(numbered(TAP_CAPACITY, CHUNK)).await;
+    push(&tap, numbered(TAP_CAPACITY, CHUNK)).await;
     assert_eq!(start.elapsed(), STALLED_AFTER);
     for i in 1..100 {
         let pushed = tap.push(numbered(TAP_CAPACITY + i * CHUNK, CHUNK));
@@ -117,14 +124,14 @@ async fn a_stalled_reader_is_waited_for_once_and_then_passed_over() {
 async fn a_reader_that_comes_back_is_waited_for_again() {
     let (tap, reader) = full();
     for i in 0..3 {
-        tap.push(numbered(TAP_CAPACITY + i * CHUNK, CHUNK)).await;
+        push(&tap, numbered(TAP_CAPACITY + i * CHUNK, CHUNK)).await;
     }
     let dropped = reader.dropped() as usize;
     let Taken::Bytes(first) = reader.take(CHUNK) else {
         panic!("a full tap has something");
     };
     let mut all = first.to_vec();
-    tap.push(numbered(TAP_CAPACITY + 3 * CHUNK, CHUNK)).await;
+    push(&tap, numbered(TAP_CAPACITY + 3 * CHUNK, CHUNK)).await;
     let mut waiting = Box::pin(tap.push(numbered(TAP_CAPACITY + 4 * CHUNK, CHUNK)));
     assert!(waiting.as_mut().now_or_never().is_none(), "the tap is full");
     advance(STALLED_AFTER / 2).await;
