@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use docker_exec_napi::Error;
-use docker_exec_napi::session::output::TAP_CAPACITY;
+use docker_exec_napi::session::output::{STALLED_AFTER, TAP_CAPACITY};
 use docker_exec_napi::session::{Command, Fd, Session};
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::{Notify, oneshot};
@@ -168,11 +168,18 @@ async fn closing_waits_for_no_reader_of_a_full_tap() {
     for _ in 0..2 * TAP_CAPACITY / 4096 {
         peer.say(Fd::Stdout, vec![b'y'; 4096]);
     }
-    tokio::task::yield_now().await;
+    // Passes when nothing else can happen: the session waits for the reader.
+    sleep(STALLED_AFTER / 2).await;
     let start = Instant::now();
     session.close(Error::Stopped(" by its test"));
     assert_eq!(ended(outcome).await, Err(Error::Stopped(" by its test")));
+    within(session.ended()).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(
+        peer.line().now_or_never().as_deref(),
+        Some(""),
+        "it's closed"
+    );
 }
 
 #[tokio::test(start_paused = true)]
