@@ -42,7 +42,7 @@ class DockerRunner extends EventEmitter {
       await this.startContainer(container)
       return stream
     } catch (error) {
-      await this.#end()
+      await this.#end().catch(() => {})
       throw error
     }
   }
