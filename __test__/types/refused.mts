@@ -1,0 +1,58 @@
+// What must not compile.
+
+import { DockerExecError, DockerRunner } from 'docker-exec-napi'
+import type { ErrorCode, StartOptions } from 'docker-exec-napi'
+
+const runner = new DockerRunner()
+
+// @ts-expect-error an unknown option
+new DockerRunner({ hots: 'x' })
+// @ts-expect-error a number where a path belongs
+new DockerRunner({ socketPath: 7 })
+// @ts-expect-error errors are made by the library
+new DockerExecError('x')
+
+const options: StartOptions[] = [
+  // @ts-expect-error the API's spelling has a capital
+  { image: 'ubuntu' },
+  // @ts-expect-error a list of NAME=value
+  { Env: { A: '1' } },
+  // @ts-expect-error numbers are no labels
+  { Labels: { a: 1 } },
+  // @ts-expect-error bytes are a number
+  { HostConfig: { Memory: '1g' } },
+  // @ts-expect-error unknown, one level down
+  { HostConfig: { memory: 1 } },
+  // @ts-expect-error the session's own
+  { Cmd: ['ls'] },
+  // @ts-expect-error the session's own
+  { HostConfig: { AutoRemove: false } },
+  // @ts-expect-error ours is one name, not the API's list
+  { Shell: ['bash'] },
+  // @ts-expect-error one of three words
+  { pull: 'sometimes' }
+]
+await runner.start(options[0])
+
+// @ts-expect-error a command is a string
+await runner.run(['ls'])
+// @ts-expect-error run() has no options
+await runner.run('ls', { timeout: 1 })
+// @ts-expect-error exec() has no timeout
+await runner.exec('ls', { timeout: 1 })
+// @ts-expect-error not one of Node's encodings
+await runner.exec('ls', { encoding: 'utf-9' })
+// @ts-expect-error text unless it's asked for as bytes
+export const bytes: Buffer = (await runner.exec('ls')).stdout
+// @ts-expect-error two numbers
+await runner.resize('100', 30)
+// @ts-expect-error there may be no container
+runner.container.id
+// @ts-expect-error fields are the runner's to set
+runner.container = null
+// @ts-expect-error no such event
+runner.on('exti', () => {})
+// @ts-expect-error the code is a string
+runner.on('exit', (code: number) => code)
+// @ts-expect-error no such code
+export const code: ErrorCode = 'ENOENT'
