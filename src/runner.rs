@@ -17,7 +17,7 @@ use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
 use crate::engine::{container, exec, frames, image, terminal};
 use crate::error::{Error, Result};
-use crate::session::output::{self, Taken, Tap, TapReader};
+use crate::session::tap::{self, Taken, Tap, TapReader};
 use crate::session::{Beside, Command, Outcome, Session, Wiring};
 
 /// What happens to a runner without being asked for.
@@ -165,7 +165,7 @@ impl Runner {
             .await?;
         let (output, input) = split(connection);
         let on_event = self.on_event.clone();
-        let (tap, reader) = output::tap(move || on_event(Event::Readable));
+        let (tap, reader) = tap::tap(move || on_event(Event::Readable));
         self.front().tap = Some(reader);
         *life = Life::Attached(made, Wire { output, input, tap });
         Ok(())
@@ -254,11 +254,7 @@ impl Runner {
     }
 
     /// Queues a command; see [`Session::submit`].
-    pub fn run(
-        &self,
-        command: Command,
-        done: impl FnOnce(Result<Outcome>) + Send + 'static,
-    ) -> Result<()> {
+    pub fn run(&self, command: Command, done: impl FnOnce(Outcome) + Send + 'static) -> Result<()> {
         let (session, stopped) = {
             let front = self.front();
             (front.session.clone(), front.stopped)

@@ -59,8 +59,8 @@ async fn a_command_that_ends_its_shell_has_its_code_and_a_fresh_shell_follows() 
             local.run("mine=1; cd /tmp").await;
             let outcome = local.session.exec(command, 1024).await.unwrap();
             assert_eq!(
-                (outcome.exit_code, &outcome.stdout[..]),
-                (*code, stdout.as_bytes()),
+                (outcome.exit, &outcome.stdout[..]),
+                (Ok(*code), stdout.as_bytes()),
                 "{shell:?}: {command:?}"
             );
             assert!(outcome.shell_restarted, "{shell:?}: {command:?}");
@@ -218,8 +218,8 @@ async fn a_thousand_queued_commands_run_in_order_each_with_its_own_code() {
         {
             let outcome = outcome.unwrap();
             assert_eq!(
-                (outcome.exit_code as usize, outcome.stdout),
-                (i % 256, format!("{i}\n").into())
+                (outcome.exit, outcome.stdout),
+                (Ok((i % 256) as u8), format!("{i}\n").into())
             );
         }
     }
@@ -277,8 +277,8 @@ async fn captured_output_is_bounded_and_the_command_still_ends() {
             .await
             .unwrap();
         assert_eq!(
-            (outcome.exit_code, outcome.stdout.len(), outcome.truncated),
-            (3, 1000, true)
+            (outcome.exit, outcome.stdout.len(), outcome.truncated),
+            (Ok(3), 1000, true)
         );
     }
 }

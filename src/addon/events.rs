@@ -7,12 +7,12 @@ use napi::{Env, Status, sys};
 use napi_derive::napi;
 
 use super::Failure;
-use crate::error::{Error, Result};
 use crate::runner::Event;
 use crate::session::Outcome;
+use crate::session::termination::Cause;
 
 /// What comes with an event, by its name:
-/// `settled`: `id`, and `failure` or the outcome; `readable`: nothing; `pull`: `progress`;
+/// `settled`: `id` and the outcome, with `failure` or `exitCode`; `readable`: nothing; `pull`: `progress`;
 /// `ended`: `failure`.
 #[napi(object)]
 #[derive(Default)]
@@ -22,7 +22,11 @@ pub struct Detail {
     pub exit_code: Option<u32>,
     pub stdout: Option<Buffer>,
     pub stderr: Option<Buffer>,
+    pub all: Option<Buffer>,
     pub truncated: Option<bool>,
+    /// `timeout`, `abort` or `overflow`, where the command was ended early.
+    pub cause: Option<String>,
+    pub duration_ms: Option<f64>,
     pub shell_restarted: Option<bool>,
     /// A line of the engine's progress, as JSON.
     pub progress: Option<String>,
@@ -70,13 +74,8 @@ impl Events {
         self.send(name, detail);
     }
 
-    pub fn settled(&self, id: u32, result: Result<Outcome>, captured: bool) {
-        let mut detail = match result {
-            Ok(outcome) => outcome_detail(outcome, captured),
-            Err(error) => failed(&error),
-        };
-        detail.id = Some(id);
-        self.send("settled", detail);
+    pub fn settled(&self, id: u32, outcome: Outcome, kept: bool) {
+        self.send("settled", settled(id, outcome, kept));
     }
 
     /// A program that is ending doesn't listen any more.
@@ -99,21 +98,27 @@ impl Events {
     }
 }
 
-fn failed(error: &Error) -> Detail {
+fn settled(id: u32, outcome: Outcome, kept: bool) -> Detail {
+    let buffer = |bytes: bytes::Bytes| kept.then(|| Buffer::from(Vec::from(bytes)));
     Detail {
-        failure: Some(Failure::from(error)),
+        id: Some(id),
+        failure: outcome.exit.as_ref().err().map(Failure::from),
+        exit_code: outcome.exit.ok().map(u32::from),
+        stdout: buffer(outcome.stdout),
+        stderr: buffer(outcome.stderr),
+        all: outcome.all.and_then(buffer),
+        truncated: Some(outcome.truncated),
+        cause: outcome.cause.map(|cause| cause_name(cause).to_owned()),
+        shell_restarted: Some(outcome.shell_restarted),
+        duration_ms: Some(outcome.duration.as_secs_f64() * 1000.0),
         ..Detail::default()
     }
 }
 
-fn outcome_detail(outcome: Outcome, captured: bool) -> Detail {
-    let buffer = |bytes: bytes::Bytes| captured.then(|| Buffer::from(Vec::from(bytes)));
-    Detail {
-        exit_code: Some(outcome.exit_code.into()),
-        stdout: buffer(outcome.stdout),
-        stderr: buffer(outcome.stderr),
-        truncated: Some(outcome.truncated),
-        shell_restarted: Some(outcome.shell_restarted),
-        ..Detail::default()
+fn cause_name(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Timeout => "timeout",
+        Cause::Abort => "abort",
+        Cause::Overflow => "overflow",
     }
 }

@@ -15,7 +15,8 @@ use crate::engine::endpoint::EngineOptions;
 use crate::error::Result;
 use crate::runner::Runner;
 use crate::session::Command;
-use crate::session::output::Taken;
+use crate::session::output::Keep;
+use crate::session::tap::Taken;
 
 /// Where the engine is; each field as in the facade's options.
 #[napi(object)]
@@ -146,14 +147,22 @@ impl NativeRunner {
         }))
     }
 
-    /// Queues a command, which will be `settled` under `id`. With `capture`, up to so many
+    /// Queues a command, which will be `settled` under `id`. With `limit`, up to so many
     /// bytes of each stream come with it, and nothing of them to [`read`](Self::read).
     #[napi]
-    pub fn run(&self, id: u32, text: String, capture: Option<u32>) -> Option<Failure> {
+    pub fn run(&self, id: u32, text: String, limit: Option<u32>) -> Option<Failure> {
         let events = self.events.clone();
-        let capture = capture.map(|bytes| bytes as usize);
-        let command = Command { text, capture };
-        let done = move |result| events.settled(id, result, capture.is_some());
+        let keep = limit.map(|limit| Keep {
+            limit: limit as usize,
+            ..Keep::default()
+        });
+        let kept = keep.is_some();
+        let command = Command {
+            text,
+            keep,
+            ..Command::default()
+        };
+        let done = move |outcome| events.settled(id, outcome, kept);
         self.runner
             .run(command, done)
             .err()

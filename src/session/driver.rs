@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::link::{Link, Outbox};
@@ -15,15 +16,19 @@ use super::marks::{End, Marks};
 use super::output::Sink;
 use super::script::{self, Reports};
 use super::sentinel::{Event, Scanner};
+use super::termination::{Cause, Termination};
 use super::watchdog::{Finding, Watch};
-use super::{Beside, Command, End as Reason, Fd, Outcome, Request, Wiring};
+use super::{Beside, Command, End as Reason, Fd, Future, Outcome, Request, Wiring};
 use crate::error::{Error, Result};
 
 /// Bytes kept of what a leash says instead of hello.
 const LAST_WORDS: usize = 4096;
 
-/// A shell that hasn't said that it's ready for this long isn't one.
-const SHELL_READY: Duration = Duration::from_secs(30);
+/// A leash or a shell that hasn't said that it's ready for this long isn't one.
+const SHELL_READY: Duration = Duration::from_secs(15);
+
+/// Chunks of output that go before a command that waits.
+const LATE: usize = 16;
 
 /// Serves the session until it ends, then fails whatever still waits.
 pub(super) async fn drive<O, I>(
@@ -48,13 +53,20 @@ pub(super) async fn drive<O, I>(
             reason
         }
     };
+    driver.spill().await;
     drop(driver);
     end.set(reason.clone());
     queue.close();
     while let Some(request) = queue.recv().await {
-        (request.done)(Err(reason.clone()));
+        (request.done)(Outcome::never(reason.clone()));
     }
     ended(reason);
+}
+
+/// What goes with the command of the moment.
+struct Run {
+    restore: Option<String>,
+    termination: Option<Termination>,
 }
 
 struct Driver<O, I> {
@@ -69,6 +81,8 @@ struct Driver<O, I> {
     reports: Reports,
     /// The shell's process id, in its own namespace.
     shell: String,
+    /// The shell was replaced since the last outcome.
+    restarted: bool,
     /// The shell's option flags, as `$-` had them after the last command.
     flags: String,
 }
@@ -81,8 +95,9 @@ where
     fn new(wiring: Wiring<O, I>, end: &Reason) -> Self {
         let streams = if wiring.terminal.is_some() { 1 } else { 2 };
         let link = Link {
-            output: wiring.output,
+            output: wiring.output.fuse(),
             input: wiring.input,
+            broken: None,
             terminal: wiring.terminal,
             closing: end.0.subscribe(),
             autopsy: wiring.autopsy,
@@ -101,20 +116,30 @@ where
             reports: Reports::of("self", false),
             shell: String::new(),
             flags: String::new(),
+            restarted: false,
         }
     }
 
     /// Waits for the leash's hello, then for a shell.
     async fn open(&mut self) -> Result<()> {
-        let mut words = Sink::capture(LAST_WORDS);
-        match self.until(self.hello, &mut words, None).await {
+        let mut words = Sink::head(LAST_WORDS);
+        let mut unwatched = None;
+        let hello = self.until(self.hello, &mut words, &mut unwatched, None);
+        let silent = || Err(Error::NoShell("it doesn't start".into()));
+        match timeout(SHELL_READY, hello)
+            .await
+            .unwrap_or_else(|_| silent())
+        {
             Ok(End::Mark(pid)) => {
                 self.reports = Reports::of(&pid, self.link.terminal.is_some());
             }
             Ok(_) => return Err(Error::Protocol("a report before its shell".into())),
-            Err(error) => return Err(last_words(words).map_or(error, Error::NoShell)),
+            Err(error @ (Error::Gone(_) | Error::NoShell(_))) => {
+                return Err(last_words(words).map_or(error, Error::NoShell));
+            }
+            Err(error) => return Err(error),
         }
-        self.fresh_shell().await
+        self.new_shell().await
     }
 
     async fn serve(&mut self, queue: &mut mpsc::Receiver<Request>) -> Result<Infallible> {
@@ -128,53 +153,117 @@ where
     /// replaced at once.
     async fn idle(&mut self, queue: &mut mpsc::Receiver<Request>) -> Result<Request> {
         self.expect(self.nonce);
+        let mut passed = 0;
         loop {
             if self.marks.shell_ended() {
-                self.fresh_shell().await?;
+                self.fresh_shell(None).await?;
+                self.restarted = true;
                 self.expect(self.nonce);
             }
             tokio::select! {
                 biased;
-                chunk = self.link.next() => self.route(chunk?, &mut Sink::Tap).await?,
+                chunk = self.link.next(), if passed < LATE => {
+                    passed = if queue.is_empty() { 0 } else { passed + 1 };
+                    self.route(chunk?, &mut Sink::Tap).await?;
+                }
                 request = queue.recv() => return request.ok_or(Error::Stopped("")),
             }
         }
     }
 
-    /// Runs one command to its end, and calls its `done`.
-    async fn settle(&mut self, Request { command, done }: Request) -> Result<()> {
-        let mut sink = command.capture.map_or(Sink::Tap, Sink::capture);
-        match self.execute(command, &mut sink).await {
-            Err(error) => {
-                done(Err(error.clone()));
-                Err(error)
-            }
-            Ok(End::Replaced(how)) => {
-                done(Err(Error::ShellRestarted(how)));
-                self.fresh_shell().await
-            }
+    /// Runs one command to its end, and calls its `done`; then sees to a shell for the next.
+    async fn settle(&mut self, Request { mut command, done }: Request) -> Result<()> {
+        let mut sink = Sink::of(command.keep.take());
+        let mut run = Run {
+            restore: None,
+            termination: None,
+        };
+        let end = self.execute(command, &mut sink, &mut run).await;
+        let (exit, shell_ended) = match &end {
+            Err(error) => (Err(error.clone()), false),
+            Ok(End::Replaced(how)) => (Err(Error::ShellRestarted(how)), true),
+            Ok(End::ShellEnded(code)) => (exit_code(code), true),
             Ok(End::Mark(payload)) => {
-                let (code, flags) = payload.split_once(' ').unwrap_or((&payload, ""));
+                let (code, flags) = payload.split_once(' ').unwrap_or((payload, ""));
                 self.flags = flags.to_owned();
-                done(outcome(code, sink, false));
-                Ok(())
+                (exit_code(code), false)
             }
-            Ok(End::ShellEnded(code)) => {
-                done(outcome(&code, sink, true));
-                self.fresh_shell().await
-            }
+        };
+        let (stdout, stderr, all, truncated) = sink.finish();
+        done(Outcome {
+            exit,
+            stdout,
+            stderr,
+            all,
+            truncated,
+            cause: run.termination.as_ref().and_then(Termination::cause),
+            shell_restarted: shell_ended | std::mem::take(&mut self.restarted),
+            duration: run
+                .termination
+                .as_ref()
+                .map_or(Duration::ZERO, Termination::elapsed),
+        });
+        match end {
+            Err(error) => Err(error),
+            Ok(_) if shell_ended => self.fresh_shell(run.restore).await,
+            Ok(_) => Ok(()),
         }
     }
 
-    async fn execute(&mut self, command: Command, sink: &mut Sink) -> Result<End> {
+    async fn execute(&mut self, command: Command, sink: &mut Sink, run: &mut Run) -> Result<End> {
         let mut text = command.text;
         if self.link.terminal.is_none() && self.flags.contains(['x', 'v']) {
             text = self.hushed(text).await?;
         }
+        if command.limits.timeout.is_some() || command.control.is_some() {
+            run.restore = self.snapshot().await?;
+        }
+        if let Some(stdin) = command.stdin {
+            let path = self.meanwhile(stdin).await??;
+            text = script::with_stdin(&text, &path);
+        }
         let token = Uuid::new_v4();
         self.link.send(&script::line(&text, &token, &self.reports));
-        let watch = Watch::new(self.beside.clone(), self.shell.clone());
-        self.until(token, sink, Some(watch)).await
+        let (beside, shell) = (self.beside.clone(), self.shell.clone());
+        let termination = run.termination.insert(Termination::new(
+            beside.clone(),
+            shell.clone(),
+            command.limits,
+            command.control,
+        ));
+        let mut watch = Some(Watch::new(beside, shell));
+        let end = self
+            .until(token, sink, &mut watch, Some(termination))
+            .await?;
+        if let Some(sweep) = termination.sweep() {
+            self.meanwhile(sweep).await?.ok();
+        }
+        Ok(end)
+    }
+
+    /// Awaits something else; what the shell prints meanwhile goes to the tap.
+    async fn meanwhile<T>(&mut self, mut other: Future<T>) -> Result<T> {
+        loop {
+            tokio::select! {
+                done = &mut other => return Ok(done),
+                chunk = self.link.next() => self.route(chunk?, &mut Sink::Tap).await?,
+            }
+        }
+    }
+
+    /// What brings directory and exported variables back, in a shell of the same kind.
+    async fn snapshot(&mut self) -> Result<Option<String>> {
+        let mut sink = Sink::head(script::MAX_COMMAND);
+        self.aside(
+            |token, reports| script::line(script::SNAPSHOT, token, reports),
+            &mut sink,
+        )
+        .await?;
+        let (stdout, _, _, truncated) = sink.finish();
+        let text = String::from_utf8(stdout.into()).ok();
+        Ok(text
+            .filter(|_| !truncated)
+            .map(|text| script::restore(&text)))
     }
 
     /// Turns the shell's tracing and echo off; gives the command that turns them on again.
@@ -184,18 +273,43 @@ where
             .chars()
             .filter(|flag| "xv".contains(*flag))
             .collect();
+        match self.aside(script::hush, &mut Sink::Nowhere).await? {
+            true => Ok(format!("set -{on}\n{text}")),
+            false => Ok(text),
+        }
+    }
+
+    /// Has the shell execute a line of ours before a command; whether it's still the same
+    /// shell then.
+    async fn aside(
+        &mut self,
+        line: impl FnOnce(&Uuid, &Reports) -> String,
+        sink: &mut Sink,
+    ) -> Result<bool> {
         let token = Uuid::new_v4();
-        self.link.send(&script::hush(&token, &self.reports));
-        match self.until(token, &mut Sink::Nowhere, None).await? {
-            End::Mark(_) => Ok(format!("set -{on}\n{text}")),
+        self.link.send(&line(&token, &self.reports));
+        let mut watch = Some(Watch::new(self.beside.clone(), self.shell.clone()));
+        match self.until(token, sink, &mut watch, None).await? {
+            End::Mark(_) => Ok(true),
             End::ShellEnded(_) | End::Replaced(_) => {
-                self.fresh_shell().await?;
-                Ok(text)
+                self.new_shell().await?;
+                self.restarted = true;
+                Ok(false)
             }
         }
     }
 
-    async fn fresh_shell(&mut self) -> Result<()> {
+    /// Has the supervisor start a shell, and gives it back what `restore` says.
+    async fn fresh_shell(&mut self, restore: Option<String>) -> Result<()> {
+        self.new_shell().await?;
+        if let Some(text) = restore {
+            let line = |token: &Uuid, reports: &Reports| script::line(&text, token, reports);
+            self.aside(line, &mut Sink::Nowhere).await?;
+        }
+        Ok(())
+    }
+
+    async fn new_shell(&mut self) -> Result<()> {
         self.nonce = Uuid::new_v4();
         self.marks.clear();
         self.flags.clear();
@@ -204,44 +318,57 @@ where
             .outbox
             .put(script::fresh_shell(&self.nonce).as_bytes());
         self.link.send(&script::first_line(&token, &self.reports));
-        let mut sink = Sink::Tap;
-        let ready = self.until(token, &mut sink, None);
-        match tokio::time::timeout(SHELL_READY, ready).await {
-            Ok(Ok(End::Mark(pid))) => self.shell = pid,
-            Ok(Ok(End::ShellEnded(code))) => {
-                return Err(Error::NoShell(format!(
-                    "its shell ends at once, with exit code {code}"
-                )));
+        let (mut sink, mut unwatched) = (Sink::Tap, None);
+        let ready = self.until(token, &mut sink, &mut unwatched, None);
+        let silent = || {
+            Err(Error::NoShell(
+                "its shell doesn't execute what it reads".into(),
+            ))
+        };
+        match timeout(SHELL_READY, ready)
+            .await
+            .unwrap_or_else(|_| silent())?
+        {
+            End::Mark(pid) => self.shell = pid,
+            End::ShellEnded(code) => {
+                let reason = format!("its shell ends at once, with exit code {code}");
+                return Err(Error::NoShell(reason));
             }
-            Ok(Ok(End::Replaced(_))) => {}
-            Ok(Err(error)) => return Err(error),
-            Err(_) => {
-                return Err(Error::NoShell(
-                    "its shell doesn't execute what it reads".into(),
-                ));
-            }
+            End::Replaced(_) => {}
         }
         Ok(())
     }
 
     /// Reads until the mark of `token` has come on both streams, or the supervisor's has.
-    async fn until(&mut self, token: Uuid, sink: &mut Sink, watch: Option<Watch>) -> Result<End> {
+    async fn until(
+        &mut self,
+        token: Uuid,
+        sink: &mut Sink,
+        watch: &mut Option<Watch>,
+        mut termination: Option<&mut Termination>,
+    ) -> Result<End> {
         self.expect(token);
         self.token = token;
         self.marks.command = Default::default();
-        let mut watch = watch;
         let mut replaced = None;
         loop {
-            if let Some(end) = self.marks.end() {
-                return Ok(replaced.map_or(end, End::Replaced));
+            match (self.marks.end(), replaced) {
+                (Some(End::ShellEnded(_)), Some(how)) => return Ok(End::Replaced(how)),
+                (Some(end), _) => return Ok(end),
+                (None, _) => {}
+            }
+            if let Some(termination) = &mut termination
+                && sink.overflowed()
+            {
+                termination.begin(Cause::Overflow);
             }
             tokio::select! {
-                biased;
                 chunk = self.link.next() => {
                     self.route(chunk?, sink).await?;
-                    if let Some(watch) = &mut watch { watch.heard(); }
+                    if let Some(watch) = watch { watch.heard(); }
                 }
-                finding = Watch::next(&mut watch) => match finding? {
+                step = step(&mut termination) => step?,
+                finding = Watch::next(watch) => match finding? {
                     Finding::Busy => {}
                     Finding::Stopped => replaced = Some("stopped"),
                     Finding::Deaf => replaced = Some("deaf"),
@@ -268,15 +395,28 @@ where
                 }
                 Event::Mark(..) => {}
                 Event::Data(bytes) => match sink {
-                    Sink::Capture(streams) if self.marks.command[fd as usize].is_none() => {
-                        streams[fd as usize].push(&bytes);
+                    Sink::Result(kept) if self.marks.command[fd as usize].is_none() => {
+                        kept.push(fd, &bytes);
+                        if let Some(live) = &kept.live {
+                            self.link.pour(&live[fd as usize], bytes).await?;
+                        }
                     }
                     Sink::Nowhere if self.marks.command[fd as usize].is_none() => {}
-                    _ => self.link.pour(bytes).await?,
+                    _ => self.link.spill(bytes).await?,
                 },
             }
         }
         Ok(())
+    }
+
+    /// What the scanners have held back is output after all.
+    async fn spill(&mut self) {
+        let [stdout, stderr] = &mut self.scanners;
+        for held in [stdout.finish(), stderr.finish()] {
+            if !held.is_empty() {
+                let _ = self.link.spill(held).await;
+            }
+        }
     }
 
     /// Marks that mean something: the supervisor's and `token`'s; on a terminal also those
@@ -293,23 +433,20 @@ where
     }
 }
 
-fn outcome(code: &str, sink: Sink, shell_restarted: bool) -> Result<Outcome> {
-    let [(stdout, more_out), (stderr, more_err)] = sink.finish();
-    let exit_code = code
-        .parse()
-        .map_err(|_| Error::Protocol(format!("a mark with {code:?} where an exit code belongs")))?;
-    let truncated = more_out || more_err;
-    Ok(Outcome {
-        exit_code,
-        stdout,
-        stderr,
-        truncated,
-        shell_restarted,
-    })
+fn exit_code(code: &str) -> Result<u8> {
+    let wrong = |_| Error::Protocol(format!("a mark with {code:?} where an exit code belongs"));
+    code.parse().map_err(wrong)
+}
+
+async fn step(termination: &mut Option<&mut Termination>) -> Result<()> {
+    match termination {
+        Some(termination) => termination.step().await,
+        None => std::future::pending().await,
+    }
 }
 
 fn last_words(words: Sink) -> Option<String> {
-    let [(stdout, _), (stderr, _)] = words.finish();
+    let (stdout, stderr, ..) = words.finish();
     let texts = [stderr, stdout].map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
     texts.into_iter().find(|text| !text.is_empty())
 }

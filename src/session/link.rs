@@ -1,19 +1,29 @@
 //! A session's connection: reads what comes, and writes meanwhile what is to be written, so
 //! that neither waits for the other.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::Fuse;
 use futures_util::{Stream, StreamExt};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::output::Tap;
+use super::tap::Tap;
 use super::{Fd, Future, Terminal, script};
 use crate::error::{Error, Result};
 
+/// When the other end takes no input any more, its output has this long to say why.
+const LAST_SAY: Duration = Duration::from_secs(1);
+
 pub(super) struct Link<O, I> {
-    pub(super) output: O,
+    /// Fused: it's asked again while the autopsy goes on.
+    pub(super) output: Fuse<O>,
     pub(super) input: I,
+    /// Input can't be written any more: why, and when to give up on the output.
+    pub(super) broken: Option<(Error, Instant)>,
     pub(super) terminal: Option<Terminal>,
     /// Why the session is to end, as soon as it is.
     pub(super) closing: watch::Receiver<Option<Error>>,
@@ -46,7 +56,12 @@ where
             tokio::select! {
                 biased;
                 reason = closed(&mut self.closing) => return Err(reason),
-                () = self.outbox.write(&mut self.input), if self.outbox.unflushed => {}
+                written = self.outbox.write(&mut self.input), if self.outbox.unflushed => {
+                    if let Err(error) = written {
+                        self.broken.get_or_insert((error, Instant::now() + LAST_SAY));
+                    }
+                }
+                reason = given_up(&self.broken), if !self.output.is_done() => return Err(reason),
                 keys = keys(&mut self.terminal, &mut self.keys) => self.keys.put(&keys),
                 chunk = self.output.next() => return match chunk {
                     Some(chunk) => chunk,
@@ -67,10 +82,18 @@ where
         }
     }
 
-    /// Passes output to the tap, as fast as that takes it.
-    pub(super) async fn pour(&mut self, bytes: Bytes) -> Result<()> {
+    /// Passes output to the session's tap, as fast as that takes it.
+    pub(super) async fn spill(&mut self, bytes: Bytes) -> Result<()> {
         tokio::select! {
             () = self.tap.push(bytes) => Ok(()),
+            reason = closed(&mut self.closing) => Err(reason),
+        }
+    }
+
+    /// Passes output to another tap, as fast as that takes it.
+    pub(super) async fn pour(&mut self, tap: &Tap, bytes: Bytes) -> Result<()> {
+        tokio::select! {
+            () = tap.push(bytes) => Ok(()),
             reason = closed(&mut self.closing) => Err(reason),
         }
     }
@@ -83,18 +106,18 @@ impl Outbox {
     }
 
     /// Writes it all. May be dropped and called again. What can't be written any more is
-    /// dropped: the output tells why, when it ends.
-    async fn write(&mut self, input: &mut (impl AsyncWrite + Unpin)) {
+    /// dropped.
+    async fn write(&mut self, input: &mut (impl AsyncWrite + Unpin)) -> Result<()> {
         let written = async {
             while !self.bytes.is_empty() {
                 input.write_buf(&mut self.bytes).await?;
             }
             input.flush().await
         };
-        if written.await.is_err() {
-            self.bytes.clear();
-        }
+        let written = written.await;
+        self.bytes.clear();
         self.unflushed = false;
+        written.map_err(|error: std::io::Error| Error::Lost(error.to_string()))
     }
 }
 
@@ -104,10 +127,22 @@ async fn keys(terminal: &mut Option<Terminal>, keys: &mut Outbox) -> Bytes {
         return std::future::pending().await;
     };
     if keys.unflushed {
-        keys.write(&mut terminal.input).await;
+        // The terminal's output tells why, when it ends.
+        let _ = keys.write(&mut terminal.input).await;
     }
     match terminal.typed.recv().await {
         Some(typed) => typed,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when the output has had its time after input broke.
+async fn given_up(broken: &Option<(Error, Instant)>) -> Error {
+    match broken {
+        Some((error, at)) => {
+            sleep_until(*at).await;
+            error.clone()
+        }
         None => std::future::pending().await,
     }
 }

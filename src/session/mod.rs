@@ -4,8 +4,8 @@
 //!
 //! - [`script`]: every byte of shell that is sent
 //! - [`sentinel`]: finds the marks
-//! - [`output`]: where output goes, bounded
-//! - [`watchdog`]: finds a shell that can't report any more
+//! - [`output`]: what is kept of it for a result; [`tap`]: a way to a reader; both bounded
+//! - [`watchdog`]: finds a shell that can't report any more; [`termination`]: ends a command
 //! - `driver`: the one task that owns the connection; `link`: the connection; `marks`: what
 //!   has come over it
 
@@ -15,10 +15,13 @@ mod marks;
 pub mod output;
 pub mod script;
 pub mod sentinel;
+pub mod tap;
+pub mod termination;
 pub mod watchdog;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -27,7 +30,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use output::Tap;
+use output::Keep;
+use tap::Tap;
+use termination::{Cause, Control, Limits};
 
 /// Commands that may wait in one session. A waiting one costs its text and some 100 bytes.
 pub const MAX_QUEUED: usize = 1 << 20;
@@ -76,30 +81,61 @@ pub struct Terminal {
     pub letters: String,
 }
 
-/// A command, and where its output goes.
+/// A command, and what is to become of it.
+#[derive(Default)]
 pub struct Command {
     /// The text, for the shell.
     pub text: String,
-    /// Bytes of each stream to keep for the result; without it they go to the tap.
-    pub capture: Option<usize>,
+    /// What to keep of its output; without it that goes to the session's tap.
+    pub keep: Option<Keep>,
+    /// When and how it is ended.
+    pub limits: Limits,
+    /// What its caller asks for while it runs or waits.
+    pub control: Option<mpsc::Receiver<Control>>,
+    /// Awaited when its turn has come: where its stdin is, as a path in the container.
+    pub stdin: Option<Future<Result<String>>>,
 }
 
-/// How a command ended.
+/// How a command ended, and what it left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// 0 to 255, from the shell, or from the supervisor where the shell ended with it.
-    pub exit_code: u8,
-    /// What was captured of stdout.
+    /// 0 to 255, from the shell, or from the supervisor where the shell ended with it; or
+    /// why there is none.
+    pub exit: Result<u8>,
+    /// What was kept of stdout.
     pub stdout: Bytes,
-    /// What was captured of stderr.
+    /// What was kept of stderr.
     pub stderr: Bytes,
+    /// What was kept of both, in the order of its coming, if that was asked for.
+    pub all: Option<Bytes>,
     /// More was printed than was to be kept.
     pub truncated: bool,
-    /// The command ended its shell: directory and variables are lost, files are not.
+    /// It was ended early, for this reason.
+    pub cause: Option<Cause>,
+    /// The shell was replaced: files are kept; directory and exported variables only where
+    /// the command had a timeout or a control.
     pub shell_restarted: bool,
+    /// From the beginning of the command to its end; zero if it never began.
+    pub duration: Duration,
 }
 
-type Done = Box<dyn FnOnce(Result<Outcome>) + Send>;
+impl Outcome {
+    /// Of a command that never began.
+    fn never(error: Error) -> Self {
+        Self {
+            exit: Err(error),
+            stdout: Bytes::new(),
+            stderr: Bytes::new(),
+            all: None,
+            truncated: false,
+            cause: None,
+            shell_restarted: false,
+            duration: Duration::ZERO,
+        }
+    }
+}
+
+type Done = Box<dyn FnOnce(Outcome) + Send>;
 
 struct Request {
     command: Command,
@@ -161,7 +197,7 @@ impl Session {
     pub fn submit(
         &self,
         command: Command,
-        done: impl FnOnce(Result<Outcome>) + Send + 'static,
+        done: impl FnOnce(Outcome) + Send + 'static,
     ) -> Result<()> {
         check(&command.text)?;
         let request = Request {
@@ -176,17 +212,28 @@ impl Session {
             })
     }
 
-    /// Runs a command to its end, and keeps up to `capture` bytes of each of its streams.
-    pub async fn exec(&self, text: &str, capture: usize) -> Result<Outcome> {
-        let (done, outcome) = oneshot::channel();
-        let command = Command {
+    /// Runs a command to its end, and keeps the first `limit` bytes of each of its streams.
+    pub async fn exec(&self, text: &str, limit: usize) -> Result<Outcome> {
+        let keep = Some(Keep {
+            limit,
+            ..Keep::default()
+        });
+        self.execute(Command {
             text: text.into(),
-            capture: Some(capture),
-        };
-        self.submit(command, |result| {
-            let _ = done.send(result);
+            keep,
+            ..Command::default()
+        })
+        .await
+    }
+
+    /// Runs a command to its end. Its outcome has an exit code.
+    pub async fn execute(&self, command: Command) -> Result<Outcome> {
+        let (done, outcome) = oneshot::channel();
+        self.submit(command, |outcome| {
+            let _ = done.send(outcome);
         })?;
-        outcome.await.unwrap_or_else(|_| Err(self.end.get()))
+        let outcome = outcome.await.map_err(|_| self.end.get())?;
+        outcome.exit.clone().map(|_| outcome)
     }
 
     /// Ends the session: whatever runs or waits fails with `reason`.

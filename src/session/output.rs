@@ -1,251 +1,149 @@
-//! Where a command's output goes: into its result, or through the tap to whoever watches
-//! the session. Both are bounded, each by one rule.
-
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+//! What is kept of a command's output for its result: bounded, by the rule its caller
+//! chose; and where the output goes meanwhile.
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::sync::Notify;
 
-/// The tap holds this many bytes that nobody has read yet.
-pub const TAP_CAPACITY: usize = 1024 * 1024;
+use super::Fd;
+use super::tap::Tap;
 
-/// A reader that takes nothing from a full tap for this long counts as absent.
-pub const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// What happens to output beyond the bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The first bytes are kept, and the command goes on.
+    #[default]
+    Head,
+    /// The last bytes are kept, and the command goes on.
+    Tail,
+    /// The first bytes are kept, and the command is ended.
+    Error,
+}
 
-/// A shorter chunk than this is copied while it waits, in bytes: what it's a part of, a whole
-/// read as a rule, would stay in memory with it.
-const SMALL: usize = 16 * 1024;
+/// What is to be kept of a command's output.
+#[derive(Default)]
+pub struct Keep {
+    /// Bytes of each stream, and of both together.
+    pub limit: usize,
+    /// The rule beyond that.
+    pub overflow: Overflow,
+    /// Keep both streams together as well, in the order of their coming.
+    pub all: bool,
+    /// Pass each stream on while it comes.
+    pub live: Option<[Tap; 2]>,
+}
 
-/// Copies are put together up to about this many bytes.
-const BLOCK: usize = 64 * 1024;
-
-/// One stream of a result: the first `limit` bytes; what comes after is counted, not kept.
+/// One stream of a result.
 #[derive(Debug, Default)]
 pub struct Capture {
     bytes: BytesMut,
     limit: usize,
+    tail: bool,
     truncated: bool,
 }
 
 impl Capture {
-    /// Keeps at most `limit` bytes.
-    pub fn new(limit: usize) -> Self {
+    /// Keeps the first `limit` bytes, or with `tail` the last.
+    pub fn new(limit: usize, tail: bool) -> Self {
         Self {
             limit,
+            tail,
             ..Self::default()
         }
     }
 
     /// Takes the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
+        if self.tail {
+            return self.push_tail(bytes);
+        }
         let room = self.limit - self.bytes.len();
         self.truncated |= bytes.len() > room;
         self.bytes
             .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
+    /// Lets twice as much gather before the beginning is cut off, so that each byte is
+    /// moved about once.
+    fn push_tail(&mut self, bytes: &[u8]) {
+        self.truncated |= self.bytes.len() + bytes.len() > self.limit;
+        self.bytes
+            .extend_from_slice(&bytes[bytes.len().saturating_sub(self.limit)..]);
+        if self.bytes.len() > self.limit.saturating_mul(2) {
+            self.bytes = BytesMut::from(&self.bytes[self.bytes.len() - self.limit..]);
+        }
+    }
+
     /// The bytes kept, and whether there were more.
     pub fn finish(self) -> (Bytes, bool) {
-        (self.bytes.freeze(), self.truncated)
+        let mut bytes = self.bytes.freeze();
+        bytes.advance(bytes.len().saturating_sub(self.limit));
+        (bytes, self.truncated)
     }
 }
 
 /// Where the output of the moment goes.
 pub(super) enum Sink {
+    /// To the session's tap.
     Tap,
-    Capture([Capture; 2]),
+    /// Into a result.
+    Result(Box<Kept>),
     Nowhere,
 }
 
+/// What has been kept so far.
+pub(super) struct Kept {
+    streams: [Capture; 2],
+    all: Option<Capture>,
+    pub(super) live: Option<[Tap; 2]>,
+    fatal: bool,
+}
+
+impl Kept {
+    pub(super) fn push(&mut self, fd: Fd, bytes: &[u8]) {
+        self.streams[fd as usize].push(bytes);
+        if let Some(all) = &mut self.all {
+            all.push(bytes);
+        }
+    }
+
+    /// There was more than may be.
+    pub(super) fn overflowed(&self) -> bool {
+        self.fatal && self.streams.iter().any(|stream| stream.truncated)
+    }
+}
+
+/// What is left of a sink: stdout, stderr, both, and whether there was more.
+pub(super) type Rest = (Bytes, Bytes, Option<Bytes>, bool);
+
 impl Sink {
-    /// Keeps `limit` bytes of each stream.
-    pub(super) fn capture(limit: usize) -> Self {
-        Self::Capture([Capture::new(limit), Capture::new(limit)])
+    pub(super) fn of(keep: Option<Keep>) -> Self {
+        let Some(keep) = keep else { return Self::Tap };
+        let capture = || Capture::new(keep.limit, keep.overflow == Overflow::Tail);
+        Self::Result(Box::new(Kept {
+            streams: [capture(), capture()],
+            all: keep.all.then(capture),
+            live: keep.live,
+            fatal: keep.overflow == Overflow::Error,
+        }))
     }
 
-    /// What was kept of each stream, and whether there was more.
-    pub(super) fn finish(self) -> [(Bytes, bool); 2] {
-        match self {
-            Self::Capture(streams) => streams.map(Capture::finish),
-            Self::Tap | Self::Nowhere => Default::default(),
-        }
-    }
-}
-
-/// Makes a tap. `readable` is called, on any thread, when bytes have come after a
-/// [`TapReader::take`] that found none, and when the tap has ended.
-pub fn tap(readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
-    let shared = Arc::new(Shared {
-        state: Mutex::default(),
-        room: Notify::new(),
-        readable: Box::new(readable),
-    });
-    (Tap(shared.clone()), TapReader(shared))
-}
-
-/// The session's end of the tap. A reader that is slow slows the session, and loses
-/// nothing; without a reader, or with one that has stalled ([`STALLED_AFTER`]), the oldest
-/// bytes make room, so that no command waits for somebody to read. Ends when dropped.
-pub struct Tap(Arc<Shared>);
-
-/// The reader's end of the tap.
-#[derive(Clone)]
-pub struct TapReader(Arc<Shared>);
-
-struct Shared {
-    state: Mutex<State>,
-    room: Notify,
-    readable: Box<dyn Fn() + Send + Sync>,
-}
-
-#[derive(Default)]
-struct State {
-    queue: VecDeque<Bytes>,
-    /// What comes behind the queue.
-    copied: BytesMut,
-    size: usize,
-    /// Somebody reads: has taken since the tap was last found stalled.
-    attended: bool,
-    /// Somebody found the tap empty and wants to be told.
-    hungry: bool,
-    dropped: u64,
-    ended: bool,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps the first `limit` bytes of each stream.
+    pub(super) fn head(limit: usize) -> Self {
+        Self::of(Some(Keep {
+            limit,
+            ..Keep::default()
+        }))
     }
 
-    fn tell(&self, mut state: MutexGuard<'_, State>) {
-        let hungry = std::mem::take(&mut state.hungry);
-        drop(state);
-        if hungry {
-            (self.readable)();
-        }
-    }
-}
-
-impl Tap {
-    /// Passes `bytes` on, once there is room for them.
-    pub async fn push(&self, bytes: Bytes) {
-        while !self.has_room(bytes.len()) {
-            let room = self.0.room.notified();
-            if tokio::time::timeout(STALLED_AFTER, room).await.is_err() {
-                self.0.state().attended = false;
-            }
-        }
-        let mut state = self.0.state();
-        state.put(bytes);
-        state.shrink();
-        self.0.tell(state);
+    pub(super) fn overflowed(&self) -> bool {
+        matches!(self, Self::Result(kept) if kept.overflowed())
     }
 
-    fn has_room(&self, length: usize) -> bool {
-        let state = self.0.state();
-        !state.attended || state.size == 0 || state.size + length <= TAP_CAPACITY
-    }
-}
-
-impl State {
-    fn put(&mut self, bytes: Bytes) {
-        self.size += bytes.len();
-        let small = bytes.len() < SMALL;
-        if small {
-            self.copied.extend_from_slice(&bytes);
-        }
-        if !self.copied.is_empty() && (!small || self.copied.len() >= BLOCK) {
-            self.queue.push_back(self.copied.split().freeze());
-        }
-        if !small {
-            self.queue.push_back(bytes);
-        }
-    }
-
-    fn shrink(&mut self) {
-        while self.size > TAP_CAPACITY && !self.attended {
-            let Some(oldest) = self.queue.front_mut() else {
-                break;
-            };
-            let length = oldest.len().min(self.size - TAP_CAPACITY);
-            oldest.advance(length);
-            if oldest.is_empty() {
-                self.queue.pop_front();
-            }
-            self.size -= length;
-            self.dropped += length as u64;
-        }
-    }
-}
-
-impl Drop for Tap {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.ended = true;
-        self.0.tell(state);
-    }
-}
-
-/// What a [`TapReader::take`] found.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// The next bytes, in order.
-    Bytes(Bytes),
-    /// None at the moment: `readable` will be called.
-    Empty,
-    /// There will be none any more.
-    Ended,
-}
-
-impl TapReader {
-    /// Takes the next bytes, about `max` of them at the most. Never waits.
-    pub fn take(&self, max: usize) -> Taken {
-        let mut state = self.0.state();
-        state.attended = true;
-        if state.size == 0 {
-            state.hungry = !state.ended;
-            return if state.ended {
-                Taken::Ended
-            } else {
-                Taken::Empty
-            };
-        }
-        let taken = state.take(max);
-        drop(state);
-        self.0.room.notify_one();
-        Taken::Bytes(taken)
-    }
-
-    /// How many bytes had to make room since this was last asked.
-    pub fn dropped(&self) -> u64 {
-        std::mem::take(&mut self.0.state().dropped)
-    }
-}
-
-impl State {
-    fn take(&mut self, max: usize) -> Bytes {
-        let mut taken = self.queue.pop_front().unwrap_or_else(|| {
-            let length = self.copied.len().min(max.max(1));
-            self.copied.split_to(length).freeze()
-        });
-        if self
-            .queue
-            .front()
-            .is_some_and(|next| taken.len() + next.len() <= max)
-        {
-            let mut joined = BytesMut::from(taken);
-            while self
-                .queue
-                .front()
-                .is_some_and(|next| joined.len() + next.len() <= max)
-            {
-                joined.extend_from_slice(&self.queue.pop_front().unwrap_or_default());
-            }
-            taken = joined.freeze();
-        }
-        self.size -= taken.len();
-        taken
+    pub(super) fn finish(self) -> Rest {
+        let Self::Result(kept) = self else {
+            return Rest::default();
+        };
+        let [(stdout, more_out), (stderr, more_err)] = kept.streams.map(Capture::finish);
+        let all = kept.all.map(|all| all.finish().0);
+        (stdout, stderr, all, more_out || more_err)
     }
 }

@@ -169,6 +169,22 @@ pub fn line(command: &str, token: &Uuid, reports: &Reports) -> String {
     line
 }
 
+/// Prints the exported variables and the directory, in the shell's own quoting.
+pub const SNAPSHOT: &str = r#"(\command export DOCKER_EXEC_PWD="$PWD"; \command export -p)"#;
+
+/// The command that brings back what [`SNAPSHOT`] printed.
+pub fn restore(snapshot: &str) -> String {
+    format!("{snapshot}\n\\command cd -- \"$DOCKER_EXEC_PWD\"; \\command unset DOCKER_EXEC_PWD")
+}
+
+/// The command with its stdin from a path.
+pub fn with_stdin(command: &str, path: &str) -> String {
+    let mut text = String::from("{ \\command eval ");
+    quote(command, &mut text);
+    text.push_str(&format!("; }} <{path}"));
+    text
+}
+
 /// Turns tracing and echoing off, so that the next line isn't shown in the command's
 /// output. Its own echo is.
 pub fn hush(token: &Uuid, reports: &Reports) -> String {

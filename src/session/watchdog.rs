@@ -57,6 +57,8 @@ pub struct Watch {
     beside: Beside,
     shell: String,
     next: Instant,
+    /// When it was looked at last.
+    looked: Instant,
     pause: Duration,
     running: Option<Future<Result<String>>>,
     suspicion: Finding,
@@ -71,6 +73,7 @@ impl Watch {
             beside,
             shell,
             next: Instant::now() + FIRST_LOOK,
+            looked: Instant::now(),
             pause: FIRST_LOOK,
             running: None,
             suspicion: Finding::Busy,
@@ -78,10 +81,13 @@ impl Watch {
         }
     }
 
-    /// The command has printed something, so its shell was well just now.
+    /// Something was printed, so the shell was well just now, unless it was something beside
+    /// it: it's looked at all the same when [`LAST_PAUSE`] has passed.
     pub fn heard(&mut self) {
-        self.next = Instant::now() + self.pause;
-        self.suspicion = Finding::Busy;
+        if self.suspicion != Finding::Stopped {
+            self.next = (Instant::now() + self.pause).min(self.looked + LAST_PAUSE);
+            self.suspicion = Finding::Busy;
+        }
     }
 
     /// Waits for the next sure finding: of two looks that agree. A shell found stopped or
@@ -126,7 +132,8 @@ impl Watch {
             None => Ok(String::new()),
         };
         self.running = None;
-        self.next = Instant::now() + self.pause;
+        self.looked = Instant::now();
+        self.next = self.looked + self.pause;
         match answer {
             Err(error @ (Error::Timeout { .. } | Error::Gone(_))) => Err(error),
             answer => Ok(answer.unwrap_or_default()),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use docker_exec_napi::Error;
-use docker_exec_napi::session::output::{self, Taken, TapReader};
+use docker_exec_napi::session::tap::{self, Taken, TapReader};
 use docker_exec_napi::session::{Beside, Fd, Session, Wiring, script};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -50,7 +50,7 @@ impl Local {
             .expect("a shell on this machine");
         let stdout = chunks(Fd::Stdout, child.stdout.take().unwrap());
         let stderr = chunks(Fd::Stderr, child.stderr.take().unwrap());
-        let (tap, reader) = output::tap(|| {});
+        let (tap, reader) = tap::tap(|| {});
         let wiring = Wiring {
             output: Box::pin(stream::select(stdout, stderr)),
             input: child.stdin.take().unwrap(),
@@ -81,7 +81,7 @@ impl Local {
             .unwrap_or_else(|e| panic!("{text:?}: {e}"));
         let lossy = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
         (
-            outcome.exit_code,
+            outcome.exit.expect("an exit code"),
             lossy(&outcome.stdout),
             lossy(&outcome.stderr),
         )

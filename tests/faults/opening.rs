@@ -91,7 +91,7 @@ async fn a_shell_that_is_not_ready_after_thirty_seconds_is_given_up() {
     });
     let reason = "its shell doesn't execute what it reads";
     assert_eq!(error.await, Error::NoShell(reason.into()));
-    assert_eq!(start.elapsed(), Duration::from_secs(30));
+    assert_eq!(start.elapsed(), Duration::from_secs(15));
 }
 
 #[tokio::test(start_paused = true)]

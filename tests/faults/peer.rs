@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use docker_exec_napi::session::output::{self, Taken, TapReader};
+use docker_exec_napi::session::output::Keep;
+use docker_exec_napi::session::tap::{self, Taken, TapReader};
 use docker_exec_napi::session::{Beside, Command, Fd, Outcome, Session, Wiring};
 use docker_exec_napi::{Error, Result};
 use futures_util::stream::BoxStream;
@@ -40,7 +41,7 @@ pub fn wired() -> (Wiring<Output, DuplexStream>, Peer) {
     let (near, far) = tokio::io::duplex(INPUT);
     let readable = Arc::new(Notify::new());
     let told = readable.clone();
-    let (tap, reader) = output::tap(move || told.notify_one());
+    let (tap, reader) = tap::tap(move || told.notify_one());
     let hello = Uuid::new_v4();
     let wiring = Wiring {
         // Like the real one, it must not be asked again when it has ended.
@@ -87,10 +88,14 @@ pub fn submit(session: &Session, text: &str) -> oneshot::Receiver<Result<Outcome
     let (done, outcome) = oneshot::channel();
     let command = Command {
         text: text.into(),
-        capture: Some(1024),
+        keep: Some(Keep {
+            limit: 1024,
+            ..Keep::default()
+        }),
+        ..Command::default()
     };
-    let taken = session.submit(command, |result| {
-        let _ = done.send(result);
+    let taken = session.submit(command, |outcome| {
+        let _ = done.send(outcome.exit.clone().map(|_| outcome));
     });
     taken.expect("a place in the queue");
     outcome

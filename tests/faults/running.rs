@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use docker_exec_napi::Error;
-use docker_exec_napi::session::output::{STALLED_AFTER, TAP_CAPACITY};
-use docker_exec_napi::session::{Command, Fd, Session};
+use docker_exec_napi::session::tap::{STALLED_AFTER, TAP_CAPACITY};
+use docker_exec_napi::session::{Command, Fd, Outcome, Session};
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
@@ -73,7 +73,7 @@ async fn a_mark_without_an_exit_code_is_a_protocol_error_of_its_command_alone() 
     let outcome = submit(&session, "echo");
     let token = within(peer.command()).await;
     peer.mark(&token, "255 hB");
-    assert_eq!(ended(outcome).await.unwrap().exit_code, 255);
+    assert_eq!(ended(outcome).await.unwrap().exit, Ok(255));
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +88,7 @@ async fn marks_of_other_times_are_output_and_what_follows_a_mark_is_the_taps() {
         peer.say(Fd::Stdout, format!("{other}\x1e{token} {i} h\x1f late{i}"));
         peer.say(Fd::Stderr, format!("err\x1e{token}\x1f"));
         let outcome = ended(outcome).await.unwrap();
-        assert_eq!((outcome.exit_code, outcome.stdout), (i, other.into()));
+        assert_eq!((outcome.exit, outcome.stdout), (Ok(i), other.into()));
         assert_eq!(outcome.stderr, "err");
         old = token;
     }
@@ -145,7 +145,7 @@ async fn a_command_has_its_turn_amid_output_that_does_not_end() {
     let outcome = submit(&session, "echo");
     let token = within(peer.command()).await;
     peer.mark(&token, "0 h");
-    assert_eq!(ended(outcome).await.unwrap().exit_code, 0);
+    assert_eq!(ended(outcome).await.unwrap().exit, Ok(0));
     assert!(
         flooded.load(Ordering::SeqCst) < FLOOD,
         "it waited for the end"
@@ -160,9 +160,12 @@ async fn closing_waits_for_no_reader_of_a_full_tap() {
     let (sender, outcome) = oneshot::channel();
     let command = Command {
         text: "yes".into(),
-        capture: None,
+        ..Command::default()
     };
-    let done = |result| sender.send(result).expect("a test");
+    let done = |outcome: Outcome| {
+        let result = outcome.exit.clone().map(|_| outcome);
+        sender.send(result).expect("a test");
+    };
     session.submit(command, done).unwrap();
     within(peer.command()).await;
     for _ in 0..2 * TAP_CAPACITY / 4096 {
@@ -191,10 +194,13 @@ async fn dropping_the_session_calls_each_done_once_and_hangs_up() {
         let called = called.clone();
         let command = Command {
             text: "sleep 1000".into(),
-            capture: Some(0),
+            ..Command::default()
         };
-        let done = move |result| {
-            assert!(matches!(result, Err(Error::Stopped(_))), "{result:?}");
+        let done = move |outcome: Outcome| {
+            assert!(
+                matches!(outcome.exit, Err(Error::Stopped(_))),
+                "{outcome:?}"
+            );
             called.fetch_add(1, Ordering::SeqCst);
         };
         session.submit(command, done).unwrap();
@@ -219,7 +225,7 @@ async fn a_shell_that_ends_between_two_commands_is_replaced_before_the_next() {
         peer.shell_ends("3");
         within(peer.shell()).await;
         let outcome = ended(outcome).await.unwrap();
-        assert_eq!((outcome.exit_code, outcome.shell_restarted), (3, true));
+        assert_eq!((outcome.exit, outcome.shell_restarted), (Ok(3), true));
     }
 }
 

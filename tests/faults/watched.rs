@@ -41,7 +41,7 @@ async fn silent(beside: Beside) -> Result<u8> {
         outcome.clone().err(),
         "the session ends with it"
     );
-    outcome.map(|outcome| outcome.exit_code)
+    outcome.and_then(|outcome| outcome.exit)
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +94,7 @@ async fn a_look_without_an_answer_ends_nothing() {
         let token = within(peer.command()).await;
         sleep(Duration::from_secs(10_000)).await;
         peer.mark(&token, "4 h");
-        assert_eq!(ended(outcome).await.unwrap().exit_code, 4);
+        assert_eq!(ended(outcome).await.unwrap().exit, Ok(4));
     }
 }
 
@@ -189,11 +189,11 @@ async fn a_shell_that_reports_before_it_is_killed_is_kept() {
     tokio::task::yield_now().await;
     peer.mark(&token, "0 h");
     let outcome = ended(outcome).await.unwrap();
-    assert_eq!((outcome.exit_code, outcome.shell_restarted), (0, false));
+    assert_eq!((outcome.exit, outcome.shell_restarted), (Ok(0), false));
     let outcome = submit(&session, "echo");
     let token = within(peer.command()).await;
     peer.mark(&token, "1 h");
-    assert_eq!(ended(outcome).await.unwrap().exit_code, 1);
+    assert_eq!(ended(outcome).await.unwrap().exit, Ok(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use crate::numbered;
 #[test]
 fn a_capture_is_cut_only_by_a_byte_above_its_limit() {
     let capture = |limit, pieces: &[&[u8]]| {
-        let mut capture = Capture::new(limit);
+        let mut capture = Capture::new(limit, false);
         pieces.iter().for_each(|piece| capture.push(piece));
         capture.finish()
     };
@@ -32,7 +32,7 @@ proptest! {
         lengths in prop::collection::vec(0..50usize, 0..20),
         limit in 0..500usize,
     ) {
-        let mut capture = Capture::new(limit);
+        let mut capture = Capture::new(limit, false);
         let mut total = 0;
         for length in &lengths {
             capture.push(&numbered(total, *length));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use docker_exec_napi::session::output::{STALLED_AFTER, TAP_CAPACITY, Taken, Tap, TapReader, tap};
+use docker_exec_napi::session::tap::{STALLED_AFTER, TAP_CAPACITY, Taken, Tap, TapReader, tap};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, advance, sleep};

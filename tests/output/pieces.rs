@@ -1,7 +1,7 @@
 //! The tap and the sizes of what is pushed and taken: they matter to nobody.
 
 use bytes::{Bytes, BytesMut};
-use docker_exec_napi::session::output::{TAP_CAPACITY, Taken, tap};
+use docker_exec_napi::session::tap::{TAP_CAPACITY, Taken, tap};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 

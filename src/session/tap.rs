@@ -1,0 +1,197 @@
+//! A way from the session to somebody who reads, or doesn't: bounded, by one rule.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::sync::Notify;
+
+/// The tap holds this many bytes that nobody has read yet.
+pub const TAP_CAPACITY: usize = 1024 * 1024;
+
+/// A reader that takes nothing from a full tap for this long counts as absent.
+pub const STALLED_AFTER: Duration = Duration::from_secs(1);
+
+/// A shorter chunk than this is copied while it waits, in bytes: what it's a part of, a whole
+/// read as a rule, would stay in memory with it.
+const SMALL: usize = 16 * 1024;
+
+/// Copies are put together up to about this many bytes.
+const BLOCK: usize = 64 * 1024;
+
+/// Makes a tap. `readable` is called, on any thread, when bytes have come after a
+/// [`TapReader::take`] that found none, and when the tap has ended.
+pub fn tap(readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
+    let shared = Arc::new(Shared {
+        state: Mutex::default(),
+        room: Notify::new(),
+        readable: Box::new(readable),
+    });
+    (Tap(shared.clone()), TapReader(shared))
+}
+
+/// The session's end of the tap. A reader that is slow slows the session, and loses
+/// nothing; without a reader, or with one that has stalled ([`STALLED_AFTER`]), the oldest
+/// bytes make room, so that no command waits for somebody to read. Ends when dropped.
+pub struct Tap(Arc<Shared>);
+
+/// The reader's end of the tap.
+#[derive(Clone)]
+pub struct TapReader(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    room: Notify,
+    readable: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Bytes>,
+    /// What comes behind the queue.
+    copied: BytesMut,
+    size: usize,
+    /// Somebody reads: has taken since the tap was last found stalled.
+    attended: bool,
+    /// Somebody found the tap empty and wants to be told.
+    hungry: bool,
+    dropped: u64,
+    ended: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        let hungry = std::mem::take(&mut state.hungry);
+        drop(state);
+        if hungry {
+            (self.readable)();
+        }
+    }
+}
+
+impl Tap {
+    /// Passes `bytes` on, once there is room for them.
+    pub async fn push(&self, bytes: Bytes) {
+        while !self.has_room(bytes.len()) {
+            let room = self.0.room.notified();
+            if tokio::time::timeout(STALLED_AFTER, room).await.is_err() {
+                self.0.state().attended = false;
+            }
+        }
+        let mut state = self.0.state();
+        state.put(bytes);
+        state.shrink();
+        self.0.tell(state);
+    }
+
+    fn has_room(&self, length: usize) -> bool {
+        let state = self.0.state();
+        !state.attended || state.size == 0 || state.size + length <= TAP_CAPACITY
+    }
+}
+
+impl State {
+    fn put(&mut self, bytes: Bytes) {
+        self.size += bytes.len();
+        let small = bytes.len() < SMALL;
+        if small {
+            self.copied.extend_from_slice(&bytes);
+        }
+        if !self.copied.is_empty() && (!small || self.copied.len() >= BLOCK) {
+            self.queue.push_back(self.copied.split().freeze());
+        }
+        if !small {
+            self.queue.push_back(bytes);
+        }
+    }
+
+    fn shrink(&mut self) {
+        while self.size > TAP_CAPACITY && !self.attended {
+            let Some(oldest) = self.queue.front_mut() else {
+                break;
+            };
+            let length = oldest.len().min(self.size - TAP_CAPACITY);
+            oldest.advance(length);
+            if oldest.is_empty() {
+                self.queue.pop_front();
+            }
+            self.size -= length;
+            self.dropped += length as u64;
+        }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.ended = true;
+        self.0.tell(state);
+    }
+}
+
+/// What a [`TapReader::take`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The next bytes, in order.
+    Bytes(Bytes),
+    /// None at the moment: `readable` will be called.
+    Empty,
+    /// There will be none any more.
+    Ended,
+}
+
+impl TapReader {
+    /// Takes the next bytes, about `max` of them at the most. Never waits.
+    pub fn take(&self, max: usize) -> Taken {
+        let mut state = self.0.state();
+        state.attended = true;
+        if state.size == 0 {
+            state.hungry = !state.ended;
+            return if state.ended {
+                Taken::Ended
+            } else {
+                Taken::Empty
+            };
+        }
+        let taken = state.take(max);
+        drop(state);
+        self.0.room.notify_one();
+        Taken::Bytes(taken)
+    }
+
+    /// How many bytes had to make room since this was last asked.
+    pub fn dropped(&self) -> u64 {
+        std::mem::take(&mut self.0.state().dropped)
+    }
+}
+
+impl State {
+    fn take(&mut self, max: usize) -> Bytes {
+        let mut taken = self.queue.pop_front().unwrap_or_else(|| {
+            let length = self.copied.len().min(max.max(1));
+            self.copied.split_to(length).freeze()
+        });
+        if self
+            .queue
+            .front()
+            .is_some_and(|next| taken.len() + next.len() <= max)
+        {
+            let mut joined = BytesMut::from(taken);
+            while self
+                .queue
+                .front()
+                .is_some_and(|next| joined.len() + next.len() <= max)
+            {
+                joined.extend_from_slice(&self.queue.pop_front().unwrap_or_default());
+            }
+            taken = joined.freeze();
+        }
+        self.size -= taken.len();
+        taken
+    }
+}

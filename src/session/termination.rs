@@ -1,0 +1,253 @@
+//! Ends a command from outside its shell, because its time is up or its caller says so:
+//! its processes get a signal, then SIGKILL; then its shell; then there's nothing left to
+//! do but to give the container up.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Beside, Future};
+use crate::error::{Error, Result};
+
+/// How long processes have to go after SIGKILL, and a shell after its own.
+const AFTER_KILL: Duration = Duration::from_millis(500);
+
+/// Requests about one command that may wait.
+pub const CONTROLS: usize = 16;
+
+/// Why a command was ended early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Its `timeout` had passed.
+    Timeout,
+    /// Its caller wanted it to end.
+    Abort,
+    /// It printed more than was to be kept.
+    Overflow,
+}
+
+/// What a caller may ask of a command that runs or waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Control {
+    /// End it, by every means.
+    Abort,
+    /// Send this signal (its name, without SIG) to its processes, and nothing else.
+    Signal(String),
+}
+
+/// When and how to end a command.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Counted from when it begins to run.
+    pub timeout: Option<Duration>,
+    /// The first signal's name, without SIG.
+    pub signal: String,
+    /// From the first signal to SIGKILL.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            timeout: None,
+            signal: "TERM".into(),
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Sends a signal to the processes of a command: what descends from the shell and has begun
+/// with the command or after it, and what such processes have left to the container's init.
+/// Says how many there were. Arguments: shell, signal, hundredths of a second since the
+/// command began.
+const SIGNAL: &str = r#"
+shell=$1 signal=$2
+read -r now rest </proc/uptime
+since=$((${now%.*} * 100 + 1${now#*.} - 100 - $3))
+read -r group </proc/"$shell"/cgroup
+known=" $shell " found= more=1
+while [ "$more" ]; do
+  more=
+  for stat in /proc/[0-9]*/stat; do
+    pid=${stat#/proc/} pid=${pid%/stat}
+    case $known in *" $pid "*) continue ;; esac
+    read -r line <"$stat" || continue
+    set -- ${line##*) }
+    [ "$1" != Z ] && [ "${20}" -ge "$since" ] || continue
+    case $known in
+      *" $2 "*) ;;
+      *) [ "$2" = 1 ] && read -r other </proc/"$pid"/cgroup && [ "$other" = "$group" ] || continue ;;
+    esac
+    known="$known$pid " found="$found $pid" more=1
+  done 2>/dev/null
+done
+count=0
+for pid in $found; do kill -s "$signal" "$pid" && count=$((count + 1)); done 2>/dev/null
+echo $count
+"#;
+
+/// Sends a signal to the shell itself.
+const SIGNAL_SHELL: &str = r#"kill -s "$2" "$1""#;
+
+/// The ending of one command. Every step of it may be dropped and taken again.
+pub struct Termination {
+    beside: Beside,
+    shell: String,
+    begun: Instant,
+    limits: Limits,
+    control: Option<mpsc::Receiver<Control>>,
+    /// Why it was begun, once it was.
+    cause: Option<Cause>,
+    stage: Stage,
+    /// When the next stage begins.
+    due: Option<Instant>,
+    running: Option<Future<Result<String>>>,
+}
+
+/// What has been done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Nothing,
+    Asked,
+    Killed,
+    ShellKilled,
+}
+
+impl Termination {
+    /// Of a command that begins now, in the shell of that process.
+    pub fn new(
+        beside: Beside,
+        shell: String,
+        limits: Limits,
+        control: Option<mpsc::Receiver<Control>>,
+    ) -> Self {
+        let begun = Instant::now();
+        Self {
+            beside,
+            shell,
+            begun,
+            due: limits.timeout.map(|timeout| begun + timeout),
+            limits,
+            control,
+            cause: None,
+            stage: Stage::Nothing,
+            running: None,
+        }
+    }
+
+    /// Why the command was ended, if it was.
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// Since the command began.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Begins; the first reason stays.
+    pub fn begin(&mut self, cause: Cause) {
+        if self.cause.is_none() {
+            self.cause = Some(cause);
+            self.due = Some(Instant::now());
+        }
+    }
+
+    /// Goes on with the ending, at its times.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when even the shell's death has brought no report.
+    pub async fn step(&mut self) -> Result<()> {
+        if let Some(running) = &mut self.running {
+            let answer = running.await;
+            self.running = None;
+            return self.answered(answer);
+        }
+        tokio::select! {
+            () = at(self.due) => self.next_stage(),
+            control = next(&mut self.control) => {
+                match control {
+                    Control::Abort => self.begin(Cause::Abort),
+                    Control::Signal(signal) => self.send(SIGNAL, &signal),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn next_stage(&mut self) -> Result<()> {
+        self.begin(Cause::Timeout);
+        self.due = None;
+        let signal = self.limits.signal.clone();
+        match self.stage {
+            Stage::Nothing => {
+                self.stage = Stage::Asked;
+                self.send(SIGNAL, &signal);
+            }
+            Stage::Asked => {
+                self.stage = Stage::Killed;
+                self.send(SIGNAL, "KILL");
+            }
+            Stage::Killed => {
+                self.stage = Stage::ShellKilled;
+                self.send(SIGNAL_SHELL, "KILL");
+            }
+            Stage::ShellKilled => {
+                let text = "it was given up: a command that was to end had outlived its shell";
+                return Err(Error::Gone(text.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans the next stage: at once where there was nobody to signal.
+    fn answered(&mut self, answer: Result<String>) -> Result<()> {
+        let nobody = match answer {
+            Err(error @ (Error::Timeout { .. } | Error::Gone(_))) => return Err(error),
+            answer => answer.is_ok_and(|count| count.trim() == "0"),
+        };
+        let pause = match self.stage {
+            Stage::Nothing => return Ok(()),
+            Stage::Asked | Stage::Killed if nobody => Duration::ZERO,
+            Stage::Asked => self.limits.grace,
+            Stage::Killed | Stage::ShellKilled => AFTER_KILL,
+        };
+        if nobody && self.stage == Stage::Asked {
+            self.stage = Stage::Killed;
+        }
+        self.due = Some(Instant::now() + pause);
+        Ok(())
+    }
+
+    fn send(&mut self, script: &str, signal: &str) {
+        let since = (self.begun.elapsed().as_millis() / 10).to_string();
+        let arguments = ["-c", script, "signal", &self.shell, signal, &since];
+        self.running = Some((self.beside)(arguments.map(Into::into).into()));
+    }
+
+    /// After the command has settled: kills what it has left behind, if it was ended.
+    pub fn sweep(&self) -> Option<Future<Result<String>>> {
+        self.cause?;
+        let since = (self.begun.elapsed().as_millis() / 10).to_string();
+        let arguments = ["-c", SIGNAL, "signal", &self.shell, "KILL", &since];
+        Some((self.beside)(arguments.map(Into::into).into()))
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next(control: &mut Option<mpsc::Receiver<Control>>) -> Control {
+    match control {
+        Some(control) => match control.recv().await {
+            Some(request) => request,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
