@@ -132,7 +132,7 @@ async function outcomes(promises) {
 const PRELUDE = `
 const DockerRunner = require('..')
 const options = JSON.parse(process.env.OPTIONS ?? '{}')
-const say = (...words) => require('fs').writeSync(1, words.join(' ') + '\\n')
+const say = (...words) => require('fs').writeSync(1, words.join(' ') + '\\n');
 `
 
 /** A Node process that executes `script`, or what `flags` say; killed at the end of the test. */
