@@ -71,7 +71,7 @@ for (const tcp of [false, true]) {
       for (const [what, bytes] of [
         ['garbage', '\x00\xff\x00garbage\r\n\r\n'.repeat(99)],
         ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n'],
-        ['a page', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'],
+        ['a page', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello'],
         ['no end of headers', `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(10_000)}`]
       ]) {
         test(`with ${what} for an answer to ${step}, start() rejects`, { timeout: 10_000 }, async (t) => {
@@ -194,7 +194,7 @@ for (const tcp of [false, true]) {
     })
 
     test('a start() that could not clean up rejects with its own reason', async (t) => {
-      const { runner, own } = await through(t, (line, link) => { if (/attach|^DELETE/.test(line)) link.answer('HTTP/1.1 500 X\r\nContent-Length: 4\r\n\r\nmine') })
+      const { runner, own } = await through(t, (line, link) => { if (/attach|^DELETE/.test(line)) link.answer('HTTP/1.1 500 X\r\nConnection: close\r\nContent-Length: 4\r\n\r\nmine') })
       await assert.rejects(runner.start(own.options()), typed('ERR_ENGINE_RESPONSE', /attach: mine/))
       for (const id of await own.left()) await api('DELETE', `/containers/${id}?force=1`)
     })
