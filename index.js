@@ -5,12 +5,11 @@
 
 const { EventEmitter } = require('node:events')
 const { NativeRunner } = require('./native.js')
-const { DockerExecError, invalid, toError, unwrap } = require('./lib/errors.js')
-const { containerId, describe, engineOptions, startOptions } = require('./lib/options.js')
+const { DockerExecError, ExecError, describe, invalid, toError, unwrap } = require('./lib/errors.js')
+const { exec } = require('./lib/exec.js')
+const { containerId, engineOptions, startOptions } = require('./lib/options.js')
+const { quote, template } = require('./lib/quote.js')
 const { ContainerStream } = require('./lib/stream.js')
-
-/** What `exec()` keeps of each stream, in bytes, unless `maxBuffer` says otherwise. */
-const MAX_BUFFER = 16 * 1024 * 1024
 
 /** Runners with commands under way: whoever awaits one needs its runner. */
 const busy = new Set()
@@ -48,25 +47,27 @@ class DockerRunner extends EventEmitter {
   }
 
   async run(command) {
-    const { exitCode } = await this.#submit(command)
+    const { exitCode, failure } = await this.#type(command)
+    if (failure) throw toError(failure)
     if (exitCode !== 0) throw exitCode
     return 0
   }
 
-  async exec(command, { maxBuffer = MAX_BUFFER, encoding = 'utf8' } = {}) {
-    if (!Number.isInteger(maxBuffer) || maxBuffer < 0 || maxBuffer > 0xffffffff) {
-      throw invalid(`maxBuffer must be whole bytes from 0 to ${0xffffffff}, not ${describe(maxBuffer)}`)
-    }
-    if (encoding !== 'buffer' && !Buffer.isEncoding(encoding)) {
-      throw invalid(`encoding must be 'buffer' or one of Node's, not ${describe(encoding)}`)
-    }
-    const { exitCode, stdout, stderr, truncated, shellRestarted } = await this.#submit(command, maxBuffer)
-    const decode = (bytes) => encoding === 'buffer' ? bytes : bytes.toString(encoding)
-    return { command, exitCode, stdout: decode(stdout), stderr: decode(stderr), truncated, shellRestarted }
+  exec(command, options) {
+    return exec((text, checked) => this.#submit((id) => this.#native.exec(id, text, checked)), command, options)
+  }
+
+  sh(strings, ...values) {
+    if (Array.isArray(strings?.raw)) return this.exec(template(strings, values))
+    return (inner, ...values) => this.exec(template(inner, values), strings)
   }
 
   async stop() {
     await this.#end()
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.stop()
   }
 
   async createContainer(options) {
@@ -142,20 +143,24 @@ class DockerRunner extends EventEmitter {
     }
   }
 
-  /** Runs a command to its end; with `capture`, keeps so many bytes of each stream. */
-  async #submit(command, capture) {
+  /** Runs a command whose output is the stream's. */
+  #type(command) {
     if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)
+    return this.#submit((id) => this.#native.run(id, command)).settled
+  }
+
+  /** Queues a command with the addon, under a new number. */
+  #submit(queue) {
     const id = this.#last = (this.#last + 1) >>> 0
-    const failure = this.#native.run(id, command, capture)
-    if (failure) throw toError(failure)
-    const settled = await new Promise((resolve) => {
-      this.#pending.set(id, resolve)
-      if (this.#pending.size > 1) return
+    const native = queue(id)
+    if (native !== null) unwrap(native)
+    const outputs = []
+    const settled = new Promise((resolve) => this.#pending.set(id, { resolve, outputs }))
+    if (this.#pending.size === 1) {
       this.#hold(true)
       this.emit('start')
-    })
-    if (settled.failure) throw toError(settled.failure)
-    return settled
+    }
+    return { native, settled, outputs }
   }
 
   /** While a command is under way the program stays alive, and so does this runner. */
@@ -168,15 +173,16 @@ class DockerRunner extends EventEmitter {
   #on(name, detail) {
     if (name === 'settled') this.#settle(detail)
     else if (name === 'readable') this.stream?.pull()
+    else if (name === 'output') this.#pending.get(detail.id)?.outputs[detail.stream]?.pull()
     else if (name === 'pull') this.emit('pull:progress', JSON.parse(detail.progress))
     else this.#ended(detail.failure)
   }
 
   #settle(detail) {
-    const resolve = this.#pending.get(detail.id)
+    const { resolve, outputs } = this.#pending.get(detail.id)
     this.#pending.delete(detail.id)
     if (this.#pending.size === 0) this.#hold(false)
-    this.stream?.pull()
+    for (const stream of [this.stream, ...outputs]) stream?.pull()
     resolve(detail)
     if (detail.shellRestarted) this.emit('shell:restart')
     if (!detail.failure) this.emit('exit', String(detail.exitCode))
@@ -191,7 +197,7 @@ class DockerRunner extends EventEmitter {
   /** Tells once that the container has gone. */
   #gone() {
     if (this.#started === null) return
-    this.#started.reject(toError({ code: 'ERR_STOPPED', message: 'the container has ended' }))
+    this.#started.reject(toError(ENDED))
     this.#started = null
     this.stream.pull()
     this.emit('container:stop')
@@ -210,20 +216,22 @@ class DockerRunner extends EventEmitter {
   /** The stream's side of this runner, for as long as the container is this one. */
   #source() {
     const { container } = this
-    const current = () => this.container === container
-    const started = this.#started.promise
-    started.catch(() => {})
+    const started = this.#started
+    const current = () => this.container === container && this.#started === started
     return {
-      read: (max) => current() && this.#native.read(max),
-      dropped: () => current() ? this.#native.dropped() : 0,
-      type: async (text) => {
-        await started
-        await this.#submit(text)
-      },
       terminal: this.#terminal,
+      read: (max) => this.container === container && this.#native.read(max),
+      dropped: () => this.container === container ? this.#native.dropped() : 0,
+      type: async (text) => {
+        if (!started.settled) await started.promise
+        if (!current()) throw toError(ENDED)
+        // Typed, not awaited: how it ends is its own affair.
+        this.#type(text)
+      },
       keys: async (bytes) => {
-        await started
-        unwrap(await this.#native.type(bytes))
+        await started.promise
+        if (!current()) throw toError(ENDED)
+        if (!unwrap(await this.#native.type(bytes))) throw toError(ENDED)
       },
       end: async () => {
         if (current()) await this.#end()
@@ -232,12 +240,20 @@ class DockerRunner extends EventEmitter {
   }
 }
 
+const ENDED = { code: 'ERR_STOPPED', message: 'the container of this stream has ended' }
+
 function deferred() {
-  const made = {}
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }))
+  const made = { settled: false }
+  made.promise = new Promise((resolve, reject) => {
+    made.resolve = () => { made.settled = true; resolve() }
+    made.reject = reject
+  })
+  made.promise.catch(() => {})
   return made
 }
 
 module.exports = DockerRunner
 module.exports.DockerRunner = DockerRunner
 module.exports.DockerExecError = DockerExecError
+module.exports.ExecError = ExecError
+module.exports.quote = quote

@@ -2,7 +2,7 @@
 
 // Reads what callers pass: docker-exec's and dockerode's spellings in, checked values out.
 
-const { invalid } = require('./errors.js')
+const { describe, invalid } = require('./errors.js')
 
 const ENGINE = {
   socketPath: text, host: text, port, protocol: text, version: text,
@@ -76,11 +76,4 @@ function milliseconds(value, name) {
   return value
 }
 
-function describe(value) {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'string' || typeof value === 'number') return JSON.stringify(value)
-  return `a ${typeof value}`
-}
-
-module.exports = { containerId, describe, engineOptions, startOptions }
+module.exports = { containerId, engineOptions, startOptions }

@@ -1,57 +1,95 @@
 'use strict'
 
-const { Duplex } = require('node:stream')
+const { Duplex, Readable } = require('node:stream')
 const { StringDecoder } = require('node:string_decoder')
 
 /** Bytes taken from the addon at a time, at the most. */
 const CHUNK = 256 * 1024
 
 /**
- * A container's stream, as docker-exec had it: reads what belongs to no result (the output
- * of `run()`, of jobs in the background, of what was typed), writes type into the shell.
- *
- * Its `source` is the runner's side: `read(max)` takes output (a Buffer, or whether there
- * may be more), `dropped()` counts what nobody read in time, `type(text)` runs complete
- * lines (`keys(bytes)` presses keys where there is a `terminal`), `end()` ends the
- * container.
+ * Feeds a readable from the addon, as fast as it is read. `source.read(max)` takes output:
+ * a Buffer, or whether there may be more; `source.dropped()` counts what nobody read in
+ * time, which the readable tells as `dropped`.
  */
-class ContainerStream extends Duplex {
+class Feed {
+  #readable
   #source
   #wanted = false
-  #decoder = new StringDecoder('utf8')
-  #line = ''
 
-  constructor(source) {
-    super({ readableHighWaterMark: CHUNK, decodeStrings: false })
+  constructor(readable, source) {
+    this.#readable = readable
     this.#source = source
   }
 
-  /** Output has come: passes it on to whoever wants it. */
-  pull() {
-    while (this.#wanted && !this.destroyed) {
-      const taken = this.#source.read(CHUNK)
-      this.#report()
-      if (taken === true) return
-      this.#wanted = this.push(taken === false ? null : taken) && taken !== false
-    }
-  }
-
-  #report() {
-    const bytes = this.#source.dropped()
-    if (bytes > 0) this.emit('dropped', bytes)
-  }
-
-  _read() {
+  /** The readable has room. */
+  want() {
     this.#wanted = true
     this.pull()
   }
 
+  /** There may be output. */
+  pull() {
+    while (this.#wanted && !this.#readable.destroyed) {
+      const taken = this.#source.read(CHUNK)
+      const bytes = this.#source.dropped()
+      if (bytes > 0) this.#readable.emit('dropped', bytes)
+      if (taken === true) return
+      this.#wanted = this.#readable.push(taken === false ? null : taken) && taken !== false
+    }
+  }
+}
+
+/** One stream of a command's output. */
+class OutputStream extends Readable {
+  #feed
+
+  constructor(source) {
+    super({ highWaterMark: CHUNK })
+    this.#feed = new Feed(this, source)
+  }
+
+  pull() {
+    this.#feed.pull()
+  }
+
+  _read() {
+    this.#feed.want()
+  }
+}
+
+/**
+ * A container's stream, as docker-exec had it: reads what belongs to no result (the output
+ * of `run()`, of jobs in the background, of what was typed), writes type into the shell.
+ *
+ * Its source is a feed's; `type(text)` runs complete lines (`keys(bytes)` presses keys
+ * where there is a `terminal`), `end()` ends the container.
+ */
+class ContainerStream extends Duplex {
+  #source
+  #feed
+  #decoder = new StringDecoder('utf8')
+  #line = ''
+
+  constructor(source) {
+    super({ readableHighWaterMark: CHUNK, decodeStrings: true })
+    this.#source = source
+    this.#feed = new Feed(this, source)
+  }
+
+  pull() {
+    this.#feed.pull()
+  }
+
+  _read() {
+    this.#feed.want()
+  }
+
   _write(chunk, encoding, callback) {
     if (this.#source.terminal) {
-      this.#source.keys(Buffer.from(chunk, encoding)).then(() => callback(), callback)
+      this.#source.keys(chunk).then(() => callback(), callback)
       return
     }
-    const text = this.#line + (typeof chunk === 'string' ? Buffer.from(chunk, encoding).toString() : this.#decoder.write(chunk))
+    const text = this.#line + this.#decoder.write(chunk)
     const end = text.lastIndexOf('\n')
     this.#line = text.slice(end + 1)
     if (end < 0) callback()
@@ -67,4 +105,4 @@ class ContainerStream extends Duplex {
   }
 }
 
-module.exports = { ContainerStream }
+module.exports = { ContainerStream, OutputStream }

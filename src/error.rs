@@ -91,6 +91,10 @@ pub enum Error {
     #[error("no shell session can run there: {0}")]
     NoShell(String),
 
+    /// `ERR_ABORTED`, the caller: taken back before it began.
+    #[error("the command was aborted before it began")]
+    Aborted,
+
     /// `ERR_CONTAINER_GONE`, nobody or the command: the container ended.
     #[error("the container is gone: {0}")]
     Gone(String),
@@ -128,6 +132,7 @@ impl Error {
             Self::ImageNotFound { .. } => "ERR_IMAGE_NOT_FOUND",
             Self::Pull { .. } => "ERR_PULL_FAILED",
             Self::ImageUnsuitable { .. } | Self::NoShell(_) => "ERR_IMAGE_UNSUITABLE",
+            Self::Aborted => "ERR_ABORTED",
             Self::Gone(_) => "ERR_CONTAINER_GONE",
             Self::Lost(_) => "ERR_CONNECTION_LOST",
             Self::Protocol(_) => "ERR_ENGINE_PROTOCOL",

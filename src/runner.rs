@@ -8,17 +8,17 @@ use bollard::models::CreateImageInfo;
 use bytes::Bytes;
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::runtime::Handle;
-use tokio::sync::{OnceCell, mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 
 use crate::engine::context::Environment;
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::spec::{Pull, Spec};
 use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
-use crate::engine::{container, exec, frames, image, terminal};
+use crate::engine::{container, exec, frames, image, input, terminal};
 use crate::error::{Error, Result};
 use crate::session::tap::{self, Taken, Tap, TapReader};
-use crate::session::{Beside, Command, Outcome, Session, Wiring};
+use crate::session::{Beside, Command, Future as Pending, Outcome, Session, Ticket, Wiring};
 
 /// What happens to a runner without being asked for.
 #[derive(Debug)]
@@ -33,6 +33,16 @@ pub enum Event {
 
 /// Takes a runner's events; called on any thread.
 pub type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// See [`Runner::input`].
+pub struct Input {
+    /// Takes what is to be read; dropped, the end of the file.
+    pub sender: mpsc::Sender<Bytes>,
+    /// Opens it; its path in the container.
+    pub path: Pending<Result<String>>,
+    /// Closes it when dropped.
+    pub guard: oneshot::Sender<()>,
+}
 
 const STARTING: &str = " while it was starting";
 
@@ -74,6 +84,8 @@ struct Wire {
 #[derive(Default)]
 struct Front {
     session: Option<Arc<Session>>,
+    /// The container that the session is in.
+    place: Option<(Engine, String)>,
     screen: Option<(Engine, String, mpsc::Sender<Bytes>)>,
     tap: Option<TapReader>,
     stopped: bool,
@@ -195,7 +207,10 @@ impl Runner {
             },
             error => error,
         })?;
-        self.front().session = Some(Arc::new(session));
+        let mut front = self.front();
+        front.session = Some(Arc::new(session));
+        front.place = Some((made.engine.clone(), made.id.clone()));
+        drop(front);
         Ok(())
     }
 
@@ -235,6 +250,7 @@ impl Runner {
             let mut front = self.front();
             front.stopped |= !matches!(ended, Life::None);
             front.screen = None;
+            front.place = None;
             front.session.take()
         };
         if let Some(session) = session {
@@ -254,7 +270,11 @@ impl Runner {
     }
 
     /// Queues a command; see [`Session::submit`].
-    pub fn run(&self, command: Command, done: impl FnOnce(Outcome) + Send + 'static) -> Result<()> {
+    pub fn run(
+        &self,
+        command: Command,
+        done: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Result<Ticket> {
         let (session, stopped) = {
             let front = self.front();
             (front.session.clone(), front.stopped)
@@ -264,6 +284,20 @@ impl Runner {
             None if stopped => Err(Error::Stopped("")),
             None => Err(Error::NotStarted("run()")),
         }
+    }
+
+    /// An input for a command of this container, which is opened when its path is awaited.
+    pub fn input(&self) -> Result<Input> {
+        let place = self.front().place.clone();
+        let (engine, container) = place.ok_or(Error::NotStarted("exec()"))?;
+        let (sender, bytes) = mpsc::channel(input::CHUNKS);
+        let (guard, done) = oneshot::channel();
+        let path = Box::pin(input::open(engine, container, bytes, done));
+        Ok(Input {
+            sender,
+            path,
+            guard,
+        })
     }
 
     /// Takes output that belongs to no result, about `max` bytes at the most.
@@ -292,7 +326,9 @@ impl Runner {
         let screen = self.front().screen.clone();
         match screen {
             Some((engine, exec, _)) => terminal::resize(&engine, &exec, columns, rows).await,
-            None => Err(Error::NotStarted("resize(), with Tty: true,")),
+            None => Err(Error::Argument(
+                "resize() needs a terminal: start with Tty: true".into(),
+            )),
         }
     }
 

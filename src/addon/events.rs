@@ -12,12 +12,14 @@ use crate::session::Outcome;
 use crate::session::termination::Cause;
 
 /// What comes with an event, by its name:
-/// `settled`: `id` and the outcome, with `failure` or `exitCode`; `readable`: nothing; `pull`: `progress`;
+/// `settled`: `id` and the outcome, with `failure` or `exitCode`; `output`: `id`, `stream`; `readable`: nothing; `pull`: `progress`;
 /// `ended`: `failure`.
 #[napi(object)]
 #[derive(Default)]
 pub struct Detail {
     pub id: Option<u32>,
+    /// 0 for stdout, 1 for stderr.
+    pub stream: Option<u32>,
     pub failure: Option<Failure>,
     pub exit_code: Option<u32>,
     pub stdout: Option<Buffer>,
@@ -72,6 +74,19 @@ impl Events {
             }
         };
         self.send(name, detail);
+    }
+
+    /// There is output of a command, after there was none.
+    pub fn output(&self, id: u32, stream: u32) {
+        let (id, stream) = (Some(id), Some(stream));
+        self.send(
+            "output",
+            Detail {
+                id,
+                stream,
+                ..Detail::default()
+            },
+        );
     }
 
     pub fn settled(&self, id: u32, outcome: Outcome, kept: bool) {

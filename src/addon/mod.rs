@@ -3,6 +3,7 @@
 //! What fails comes back as a [`Failure`], never as an exception, so that the facade makes
 //! every `Error` in one place, where the caller's stack is known.
 
+mod command;
 mod events;
 mod runner;
 

@@ -1,13 +1,15 @@
 //! The native half of `DockerRunner`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, BufferSlice, Either, FnArgs, Function};
 use napi_derive::napi;
+use tokio::sync::mpsc;
 
 use super::Failure;
+use super::command::{ExecOptions, NativeCommand, Submitted, taken};
 use super::events::{Detail, Events};
 use crate::engine::container;
 use crate::engine::context::Environment;
@@ -16,7 +18,8 @@ use crate::error::Result;
 use crate::runner::Runner;
 use crate::session::Command;
 use crate::session::output::Keep;
-use crate::session::tap::Taken;
+use crate::session::tap::{self, Tap, TapReader};
+use crate::session::termination::CONTROLS;
 
 /// Where the engine is; each field as in the facade's options.
 #[napi(object)]
@@ -57,9 +60,9 @@ pub struct EngineInfo {
     pub version: String,
 }
 
-type Settled<T> = Either<T, Failure>;
+pub(super) type Settled<T> = Either<T, Failure>;
 
-fn settled<T>(result: Result<T>) -> Settled<T> {
+pub(super) fn settled<T>(result: Result<T>) -> Settled<T> {
     match result {
         Ok(value) => Either::A(value),
         Err(error) => Either::B(Failure::from(&error)),
@@ -147,27 +150,74 @@ impl NativeRunner {
         }))
     }
 
-    /// Queues a command, which will be `settled` under `id`. With `limit`, up to so many
-    /// bytes of each stream come with it, and nothing of them to [`read`](Self::read).
+    /// Queues a command, which will be `settled` under `id`; its output is for
+    /// [`read`](Self::read).
     #[napi]
-    pub fn run(&self, id: u32, text: String, limit: Option<u32>) -> Option<Failure> {
+    pub fn run(&self, id: u32, text: String) -> Option<Failure> {
         let events = self.events.clone();
-        let keep = limit.map(|limit| Keep {
-            limit: limit as usize,
-            ..Keep::default()
-        });
-        let kept = keep.is_some();
         let command = Command {
             text,
-            keep,
             ..Command::default()
         };
-        let done = move |outcome| events.settled(id, outcome, kept);
+        let done = move |outcome| events.settled(id, outcome, false);
         self.runner
             .run(command, done)
             .err()
             .as_ref()
             .map(Failure::from)
+    }
+
+    /// Queues a command, which will be `settled` under `id`, with its output.
+    #[napi]
+    pub fn exec(&self, id: u32, text: String, options: ExecOptions) -> Submitted {
+        match self.submit(id, text, &options) {
+            Ok(command) => Either::A(command),
+            Err(error) => Either::B(Failure::from(&error)),
+        }
+    }
+
+    fn submit(&self, id: u32, text: String, options: &ExecOptions) -> Result<NativeCommand> {
+        let ((stdout, out), (stderr, err)) = (self.stream(id, 0), self.stream(id, 1));
+        let (control, requests) = mpsc::channel(CONTROLS);
+        let input = if options.input {
+            Some(self.runner.input()?)
+        } else {
+            None
+        };
+        let (sender, stdin, guard) = match input {
+            Some(input) => (Some(input.sender), Some(input.path), Some(input.guard)),
+            None => (None, None, None),
+        };
+        let command = Command {
+            text,
+            keep: Some(Keep {
+                limit: options.limit as usize,
+                overflow: options.overflow(),
+                all: options.all,
+                live: Some([stdout, stderr]),
+            }),
+            limits: options.limits(),
+            restore: options.restore,
+            control: Some(requests),
+            stdin,
+        };
+        let events = self.events.clone();
+        let done = move |outcome| {
+            drop(guard);
+            events.settled(id, outcome, true);
+        };
+        let ticket = self.runner.run(command, done)?;
+        Ok(NativeCommand {
+            ticket,
+            control,
+            streams: [out, err],
+            input: Mutex::new(sender),
+        })
+    }
+
+    fn stream(&self, id: u32, stream: u32) -> (Tap, TapReader) {
+        let events = self.events.clone();
+        tap::tap(move || events.output(id, stream))
     }
 
     /// Output that belongs to no result; without any, whether there may be more.
@@ -177,11 +227,7 @@ impl NativeRunner {
         env: &'env Env,
         max: u32,
     ) -> napi::Result<Either<BufferSlice<'env>, bool>> {
-        Ok(match self.runner.read(max as usize) {
-            Taken::Bytes(bytes) => Either::A(BufferSlice::copy_from(env, bytes)?),
-            Taken::Empty => Either::B(true),
-            Taken::Ended => Either::B(false),
-        })
+        taken(env, self.runner.read(max as usize))
     }
 
     /// Bytes that nobody read in time, since this was last asked.

@@ -3,7 +3,7 @@
 //! - [`endpoint`], [`context`]: which engine
 //! - [`transport`]: one client for every request to it, and connections taken over
 //! - [`spec`]: what a container is to be; [`image`]: what it's made from
-//! - [`container`]: its life; [`exec`], [`terminal`]: processes beside its main
+//! - [`container`]: its life; [`exec`], [`input`], [`terminal`]: processes beside its main
 //!   one
 //! - [`frames`]: the decoder of its streams
 
@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod exec;
 pub mod frames;
 pub mod image;
+pub mod input;
 pub mod spec;
 mod ssh;
 pub mod terminal;

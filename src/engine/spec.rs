@@ -88,14 +88,14 @@ const OWN: [&str; 8] = [
 ];
 
 /// What a session decides itself, with the reason; elsewhere in the API each is an option.
-const DECIDED: [(&str, &str); 9] = [
+const DECIDED: [(&str, &str); 10] = [
     (
         "Cmd",
-        "the main process is the session's own: give commands to run()",
+        "the main process is the session's own, and commands go to run()",
     ),
     (
         "Entrypoint",
-        "the main process is the session's own: give commands to run()",
+        "the main process is the session's own, and commands go to run()",
     ),
     ("OpenStdin", "the session holds the container's stdin"),
     (
@@ -105,6 +105,7 @@ const DECIDED: [(&str, &str); 9] = [
     ("AttachStdin", "the session attaches all three streams"),
     ("AttachStdout", "the session attaches all three streams"),
     ("AttachStderr", "the session attaches all three streams"),
+    ("Healthcheck", "it would run beside the session's commands"),
     (
         "HostConfig.AutoRemove",
         "the engine removes the container when it ends",

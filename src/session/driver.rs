@@ -58,13 +58,15 @@ pub(super) async fn drive<O, I>(
     end.set(reason.clone());
     queue.close();
     while let Some(request) = queue.recv().await {
-        (request.done)(Outcome::never(reason.clone()));
+        request.ticket.withdraw(reason.clone());
     }
     ended(reason);
 }
 
 /// What goes with the command of the moment.
+#[derive(Default)]
 struct Run {
+    uptime: Option<u64>,
     restore: Option<String>,
     termination: Option<Termination>,
 }
@@ -172,12 +174,16 @@ where
     }
 
     /// Runs one command to its end, and calls its `done`; then sees to a shell for the next.
-    async fn settle(&mut self, Request { mut command, done }: Request) -> Result<()> {
-        let mut sink = Sink::of(command.keep.take());
-        let mut run = Run {
-            restore: None,
-            termination: None,
+    async fn settle(&mut self, request: Request) -> Result<()> {
+        let Request {
+            mut command,
+            ticket,
+        } = request;
+        let Some(done) = ticket.take() else {
+            return Ok(());
         };
+        let mut sink = Sink::of(command.keep.take());
+        let mut run = Run::default();
         let end = self.execute(command, &mut sink, &mut run).await;
         let (exit, shell_ended) = match &end {
             Err(error) => (Err(error.clone()), false),
@@ -215,8 +221,8 @@ where
         if self.link.terminal.is_none() && self.flags.contains(['x', 'v']) {
             text = self.hushed(text).await?;
         }
-        if command.limits.timeout.is_some() || command.control.is_some() {
-            run.restore = self.snapshot().await?;
+        if command.restore {
+            (run.uptime, run.restore) = self.snapshot().await?.unzip();
         }
         if let Some(stdin) = command.stdin {
             let path = self.meanwhile(stdin).await??;
@@ -228,6 +234,7 @@ where
         let termination = run.termination.insert(Termination::new(
             beside.clone(),
             shell.clone(),
+            run.uptime,
             command.limits,
             command.control,
         ));
@@ -252,7 +259,7 @@ where
     }
 
     /// What brings directory and exported variables back, in a shell of the same kind.
-    async fn snapshot(&mut self) -> Result<Option<String>> {
+    async fn snapshot(&mut self) -> Result<Option<(u64, String)>> {
         let mut sink = Sink::head(script::MAX_COMMAND);
         self.aside(
             |token, reports| script::line(script::SNAPSHOT, token, reports),
@@ -263,7 +270,7 @@ where
         let text = String::from_utf8(stdout.into()).ok();
         Ok(text
             .filter(|_| !truncated)
-            .map(|text| script::restore(&text)))
+            .and_then(|text| script::restore(&text)))
     }
 
     /// Turns the shell's tracing and echo off; gives the command that turns them on again.

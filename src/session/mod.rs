@@ -20,7 +20,7 @@ pub mod termination;
 pub mod watchdog;
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -90,7 +90,10 @@ pub struct Command {
     pub keep: Option<Keep>,
     /// When and how it is ended.
     pub limits: Limits,
-    /// What its caller asks for while it runs or waits.
+    /// Bring directory and exported variables back, as they were before it, should its
+    /// shell have to be replaced. Costs a round trip.
+    pub restore: bool,
+    /// What its caller asks for while it runs.
     pub control: Option<mpsc::Receiver<Control>>,
     /// Awaited when its turn has come: where its stdin is, as a path in the container.
     pub stdin: Option<Future<Result<String>>>,
@@ -112,8 +115,8 @@ pub struct Outcome {
     pub truncated: bool,
     /// It was ended early, for this reason.
     pub cause: Option<Cause>,
-    /// The shell was replaced: files are kept; directory and exported variables only where
-    /// the command had a timeout or a control.
+    /// The shell was replaced, with this command or since the one before it: files are
+    /// kept; directory and exported variables only with [`Command::restore`].
     pub shell_restarted: bool,
     /// From the beginning of the command to its end; zero if it never began.
     pub duration: Duration,
@@ -139,7 +142,28 @@ type Done = Box<dyn FnOnce(Outcome) + Send>;
 
 struct Request {
     command: Command,
-    done: Done,
+    ticket: Ticket,
+}
+
+/// A command's place in the queue.
+#[derive(Clone)]
+pub struct Ticket(Arc<Mutex<Option<Done>>>);
+
+impl Ticket {
+    /// Settles the command with `error` now, if it hasn't begun. It never will then.
+    pub fn withdraw(&self, error: Error) -> bool {
+        let done = self.take();
+        let withdrawn = done.is_some();
+        if let Some(done) = done {
+            done(Outcome::never(error));
+        }
+        withdrawn
+    }
+
+    /// Whoever takes it settles the command.
+    fn take(&self) -> Option<Done> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// A handle on a session. The session ends when this is dropped, and the container of its
@@ -192,24 +216,23 @@ impl Session {
     }
 
     /// Queues a command: they run one at a time, in the order of these calls. `done` is
-    /// called exactly once, on the session's task, unless this call fails, which it does
-    /// before anything was sent.
+    /// called exactly once, unless this call fails, which it does before anything was sent.
     pub fn submit(
         &self,
         command: Command,
         done: impl FnOnce(Outcome) + Send + 'static,
-    ) -> Result<()> {
+    ) -> Result<Ticket> {
         check(&command.text)?;
+        let ticket = Ticket(Arc::new(Mutex::new(Some(Box::new(done)))));
         let request = Request {
             command,
-            done: Box::new(done),
+            ticket: ticket.clone(),
         };
-        self.requests
-            .try_send(request)
-            .map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(_) => Error::QueueFull(MAX_QUEUED),
-                mpsc::error::TrySendError::Closed(_) => self.end.get(),
-            })
+        match self.requests.try_send(request) {
+            Ok(()) => Ok(ticket),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::QueueFull(MAX_QUEUED)),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(self.end.get()),
+        }
     }
 
     /// Runs a command to its end, and keeps the first `limit` bytes of each of its streams.

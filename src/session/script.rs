@@ -169,12 +169,25 @@ pub fn line(command: &str, token: &Uuid, reports: &Reports) -> String {
     line
 }
 
-/// Prints the exported variables and the directory, in the shell's own quoting.
-pub const SNAPSHOT: &str = r#"(\command export DOCKER_EXEC_PWD="$PWD"; \command export -p)"#;
+/// Prints the machine's uptime; then the exported variables and the directory, in the
+/// shell's own quoting.
+pub const SNAPSHOT: &str = r#"(\command read -r up idle </proc/uptime; \command echo "$up"
+\command export DOCKER_EXEC_PWD="$PWD"; \command export -p)"#;
 
-/// The command that brings back what [`SNAPSHOT`] printed.
-pub fn restore(snapshot: &str) -> String {
-    format!("{snapshot}\n\\command cd -- \"$DOCKER_EXEC_PWD\"; \\command unset DOCKER_EXEC_PWD")
+/// What [`SNAPSHOT`] printed: the uptime in hundredths of a second, and the command that
+/// brings the rest back.
+pub fn restore(snapshot: &str) -> Option<(u64, String)> {
+    let (uptime, variables) = snapshot.split_once('\n')?;
+    Some((hundredths(uptime)?, bring_back(variables)))
+}
+
+/// The first number of `/proc/uptime`, which has two decimals.
+pub fn hundredths(uptime: &str) -> Option<u64> {
+    uptime.trim().replace('.', "").parse().ok()
+}
+
+fn bring_back(variables: &str) -> String {
+    format!("{variables}\n\\command cd -- \"$DOCKER_EXEC_PWD\"; \\command unset DOCKER_EXEC_PWD")
 }
 
 /// The command with its stdin from a path.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Beside, Future};
+use super::{Beside, Future, script};
 use crate::error::{Error, Result};
 
 /// How long processes have to go after SIGKILL, and a shell after its own.
@@ -59,12 +59,10 @@ impl Default for Limits {
 
 /// Sends a signal to the processes of a command: what descends from the shell and has begun
 /// with the command or after it, and what such processes have left to the container's init.
-/// Says how many there were. Arguments: shell, signal, hundredths of a second since the
-/// command began.
+/// Says how many there were. Arguments: shell, signal, and the machine's uptime when the
+/// command began, in hundredths of a second.
 const SIGNAL: &str = r#"
-shell=$1 signal=$2
-read -r now rest </proc/uptime
-since=$((${now%.*} * 100 + 1${now#*.} - 100 - $3))
+shell=$1 signal=$2 since=$3
 read -r group </proc/"$shell"/cgroup
 known=" $shell " found= more=1
 while [ "$more" ]; do
@@ -87,6 +85,9 @@ for pid in $found; do kill -s "$signal" "$pid" && count=$((count + 1)); done 2>/
 echo $count
 "#;
 
+/// Says the machine's uptime.
+const CLOCK: &str = "read -r up idle </proc/uptime; echo \"$up\"";
+
 /// Sends a signal to the shell itself.
 const SIGNAL_SHELL: &str = r#"kill -s "$2" "$1""#;
 
@@ -95,6 +96,8 @@ pub struct Termination {
     beside: Beside,
     shell: String,
     begun: Instant,
+    /// The machine's uptime then, in hundredths of a second, where it's known.
+    uptime: Option<u64>,
     limits: Limits,
     control: Option<mpsc::Receiver<Control>>,
     /// Why it was begun, once it was.
@@ -102,6 +105,8 @@ pub struct Termination {
     stage: Stage,
     /// When the next stage begins.
     due: Option<Instant>,
+    /// A script to be run, and its signal.
+    waiting: Option<(&'static str, String)>,
     running: Option<Future<Result<String>>>,
 }
 
@@ -119,6 +124,7 @@ impl Termination {
     pub fn new(
         beside: Beside,
         shell: String,
+        uptime: Option<u64>,
         limits: Limits,
         control: Option<mpsc::Receiver<Control>>,
     ) -> Self {
@@ -127,11 +133,13 @@ impl Termination {
             beside,
             shell,
             begun,
+            uptime,
             due: limits.timeout.map(|timeout| begun + timeout),
             limits,
             control,
             cause: None,
             stage: Stage::Nothing,
+            waiting: None,
             running: None,
         }
     }
@@ -159,7 +167,11 @@ impl Termination {
     /// # Errors
     /// [`Error::Gone`] when even the shell's death has brought no report.
     pub async fn step(&mut self) -> Result<()> {
-        if let Some(running) = &mut self.running {
+        if let Some((script, signal)) = &self.waiting {
+            let running = self.running.get_or_insert_with(|| match self.uptime {
+                Some(uptime) => run(&self.beside, script, &self.shell, signal, uptime),
+                None => run(&self.beside, CLOCK, "", "", 0),
+            });
             let answer = running.await;
             self.running = None;
             return self.answered(answer);
@@ -201,12 +213,20 @@ impl Termination {
         Ok(())
     }
 
-    /// Plans the next stage: at once where there was nobody to signal.
+    /// Knows now when the command began; or plans the next stage, which comes at once where
+    /// there was nobody to signal.
     fn answered(&mut self, answer: Result<String>) -> Result<()> {
-        let nobody = match answer {
+        let text = match answer {
             Err(error @ (Error::Timeout { .. } | Error::Gone(_))) => return Err(error),
-            answer => answer.is_ok_and(|count| count.trim() == "0"),
+            answer => answer.unwrap_or_default(),
         };
+        if self.uptime.is_none() {
+            let now = script::hundredths(&text).unwrap_or(u64::MAX);
+            self.uptime = Some(now.saturating_sub(self.begun.elapsed().as_millis() as u64 / 10));
+            return Ok(());
+        }
+        self.waiting = None;
+        let nobody = text.trim() == "0";
         let pause = match self.stage {
             Stage::Nothing => return Ok(()),
             Stage::Asked | Stage::Killed if nobody => Duration::ZERO,
@@ -220,19 +240,26 @@ impl Termination {
         Ok(())
     }
 
-    fn send(&mut self, script: &str, signal: &str) {
-        let since = (self.begun.elapsed().as_millis() / 10).to_string();
-        let arguments = ["-c", script, "signal", &self.shell, signal, &since];
-        self.running = Some((self.beside)(arguments.map(Into::into).into()));
+    fn send(&mut self, script: &'static str, signal: &str) {
+        self.waiting = Some((script, signal.to_owned()));
     }
 
     /// After the command has settled: kills what it has left behind, if it was ended.
     pub fn sweep(&self) -> Option<Future<Result<String>>> {
         self.cause?;
-        let since = (self.begun.elapsed().as_millis() / 10).to_string();
-        let arguments = ["-c", SIGNAL, "signal", &self.shell, "KILL", &since];
-        Some((self.beside)(arguments.map(Into::into).into()))
+        Some(run(&self.beside, SIGNAL, &self.shell, "KILL", self.uptime?))
     }
+}
+
+fn run(
+    beside: &Beside,
+    script: &str,
+    shell: &str,
+    signal: &str,
+    uptime: u64,
+) -> Future<Result<String>> {
+    let arguments = ["-c", script, "signal", shell, signal, &uptime.to_string()];
+    beside(arguments.map(Into::into).into())
 }
 
 async fn at(time: Option<Instant>) {

@@ -1,0 +1,224 @@
+'use strict'
+
+// exec(): options in, a promise of the result out, with the command's streams on it.
+
+const { createInterface } = require('node:readline')
+const { describe, invalid, toExecError } = require('./errors.js')
+const { quote } = require('./quote.js')
+const { signalName, signalOf } = require('./signals.js')
+const { OutputStream } = require('./stream.js')
+
+const DEFAULTS = {
+  timeout: undefined, signal: undefined, killSignal: 'SIGTERM', killGrace: 5000,
+  input: undefined, cwd: undefined, env: undefined, encoding: 'utf8', all: false,
+  maxBuffer: 16 * 1024 * 1024, overflow: 'error', reject: true
+}
+
+/** The longest time that the addon takes, in milliseconds. */
+const MAX_TIME = 0x7fffffff
+
+const CAUSES = {
+  timeout: { code: 'ERR_TIMEOUT', message: 'the command was ended because its time was up' },
+  abort: { code: 'ERR_ABORTED', message: 'the command was aborted' },
+  overflow: { code: 'ERR_MAX_BUFFER', message: 'the command was ended because it printed more than maxBuffer' }
+}
+
+/**
+ * Runs a command. `submit(text, options)` queues it: gives the addon's half of it, a promise
+ * of how it settled, and where to hang its streams.
+ */
+function exec(submit, command, options) {
+  const checked = check(command, options)
+  if (checked.signal?.aborted) return aborted(command, checked)
+  const { native, settled, outputs } = submit(withPlace(command, checked), forAddon(checked))
+  const abort = () => native.abort()
+  checked.signal?.addEventListener('abort', abort, { once: true })
+  const fed = feed(native, checked.input)
+  const result = finish(command, checked, settled, fed, () => checked.signal?.removeEventListener('abort', abort))
+  return decorate(result, native, outputs, checked)
+}
+
+async function finish(command, options, settled, fed, release) {
+  const detail = await settled
+  release()
+  const result = toResult(command, options, detail)
+  const inputError = await fed
+  if (inputError !== undefined) {
+    throw toExecError(result, { code: 'ERR_INPUT', message: 'the input failed' }, { cause: inputError })
+  }
+  const cause = CAUSES[detail.cause]
+  if (detail.failure) throw toExecError(result, detail.failure, reasonOf(options, detail.failure.code))
+  if (!options.reject) return result
+  if (cause) throw toExecError(result, cause, reasonOf(options, cause.code))
+  if (result.exitCode === 0) return result
+  throw toExecError(result, { code: 'ERR_EXIT_CODE', message: `the command failed with exit code ${result.exitCode}` })
+}
+
+const reasonOf = ({ signal }, code) => code === 'ERR_ABORTED' && signal ? { cause: signal.reason } : undefined
+
+function toResult(command, { encoding }, detail) {
+  const decode = (bytes = Buffer.alloc(0)) => encoding === 'buffer' ? bytes : bytes.toString(encoding)
+  return Object.freeze({
+    command,
+    exitCode: detail.exitCode,
+    signal: signalOf(detail.exitCode),
+    stdout: decode(detail.stdout),
+    stderr: decode(detail.stderr),
+    ...(detail.all && { all: decode(detail.all) }),
+    durationMs: detail.durationMs ?? 0,
+    timedOut: detail.cause === 'timeout',
+    aborted: detail.cause === 'abort' || detail.failure?.code === 'ERR_ABORTED',
+    truncated: detail.truncated ?? false,
+    shellRestarted: detail.shellRestarted ?? false
+  })
+}
+
+/** Of a command whose signal had come before it was sent. */
+function aborted(command, options) {
+  const settled = Promise.resolve({ failure: { code: 'ERR_ABORTED', message: 'the command was aborted before it began' } })
+  const native = { read: () => false, dropped: () => 0, signal: () => false }
+  return decorate(finish(command, options, settled, undefined, () => {}), native, [], options)
+}
+
+/** The promise, with the command's streams and what can be done about it. */
+function decorate(promise, native, outputs, { encoding }) {
+  const stream = (index) => {
+    outputs[index] ??= output(native, index, encoding)
+    return outputs[index]
+  }
+  return Object.defineProperties(promise, {
+    stdout: { get: () => stream(0) },
+    stderr: { get: () => stream(1) },
+    kill: { value: (signal = 'SIGTERM') => native.signal(signalName(signal)) },
+    lines: { value: (name = 'stdout') => lines(promise, stream(streamIndex(name))) },
+    chunks: { value: () => chunks(promise, stream(0), stream(1)) },
+    [Symbol.asyncIterator]: { value: () => lines(promise, stream(0)) }
+  })
+}
+
+function streamIndex(name) {
+  const index = ['stdout', 'stderr'].indexOf(name)
+  if (index < 0) throw invalid(`a stream is 'stdout' or 'stderr', not ${describe(name)}`)
+  return index
+}
+
+function output(native, index, encoding) {
+  const readable = new OutputStream({
+    read: (max) => native.read(index, max),
+    dropped: () => native.dropped(index)
+  })
+  return encoding === 'buffer' ? readable : readable.setEncoding(encoding)
+}
+
+/** One stream's lines, while they come; fails in the end if the command does. */
+async function * lines(promise, readable) {
+  promise.catch(() => {})
+  yield * createInterface({ input: readable, crlfDelay: Infinity })
+  await promise
+}
+
+/** Both streams' pieces, while they come; fails in the end if the command does. */
+async function * chunks(promise, stdout, stderr) {
+  promise.catch(() => {})
+  const next = async (stream, iterator) => ({ stream, iterator, ...await iterator.next() })
+  const open = new Map()
+  for (const [stream, readable] of [['stdout', stdout], ['stderr', stderr]]) {
+    open.set(stream, next(stream, readable[Symbol.asyncIterator]()))
+  }
+  while (open.size > 0) {
+    const { stream, iterator, done, value } = await Promise.race(open.values())
+    if (done) open.delete(stream)
+    else {
+      open.set(stream, next(stream, iterator))
+      yield { stream, data: value }
+    }
+  }
+  await promise
+}
+
+/** Passes the input on; resolves with what its source has failed with, if it has. */
+async function feed(native, input) {
+  if (input === undefined) return undefined
+  try {
+    for await (const chunk of pieces(input)) {
+      if (!await native.write(bytes(chunk))) break
+    }
+  } catch (error) {
+    native.abort()
+    return error
+  }
+  native.end()
+}
+
+const pieces = (input) => typeof input === 'string' || ArrayBuffer.isView(input) ? [input] : input
+
+function bytes(chunk) {
+  if (typeof chunk === 'string') return Buffer.from(chunk)
+  if (ArrayBuffer.isView(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  throw invalid(`input must come as strings or buffers, not ${describe(chunk)}`)
+}
+
+/** The command in another directory, with more variables: in a subshell, so that it ends there. */
+function withPlace(command, { cwd, env }) {
+  if (cwd === undefined && env === undefined) return command
+  const variables = Object.entries(env ?? {}).map(([name, value]) => `${name}=${quote(value)}`)
+  const directory = cwd === undefined ? '' : `\\command cd -- ${quote(cwd)} || \\command exit 126; `
+  const exports = variables.length > 0 ? `\\command export ${variables.join(' ')}; ` : ''
+  return `(${directory}${exports}\\command eval ${quote(command)})`
+}
+
+function forAddon({ maxBuffer, overflow, all, timeout, killSignal, killGrace, input, signal }) {
+  return {
+    limit: maxBuffer, overflow, all, timeout, killGrace,
+    killSignal: signalName(killSignal),
+    input: input !== undefined,
+    restore: timeout !== undefined || signal !== undefined
+  }
+}
+
+function check(command, options = {}) {
+  if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)
+  if (options === null || typeof options !== 'object') throw invalid(`options must be an object, not ${describe(options)}`)
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(DEFAULTS, name)) {
+      throw invalid(`option ${name} is unknown: use ${Object.keys(DEFAULTS).join(', ')}`)
+    }
+  }
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  const checked = { ...DEFAULTS, ...Object.fromEntries(given) }
+  for (const [name, [is, what]] of Object.entries(RULES)) {
+    if (checked[name] !== undefined && !is(checked[name])) {
+      throw invalid(`option ${name} must be ${what}, not ${describe(checked[name])}`)
+    }
+  }
+  signalName(checked.killSignal)
+  return checked
+}
+
+const whole = (low, high) => (value) => Number.isInteger(value) && value >= low && value <= high
+const boolean = [(value) => typeof value === 'boolean', 'true or false']
+const RULES = {
+  timeout: [whole(1, MAX_TIME), `whole milliseconds from 1 to ${MAX_TIME}`],
+  killGrace: [whole(0, MAX_TIME), `whole milliseconds from 0 to ${MAX_TIME}`],
+  maxBuffer: [whole(0, 0xffffffff), `whole bytes from 0 to ${0xffffffff}`],
+  signal: [(value) => value instanceof AbortSignal, 'an AbortSignal'],
+  cwd: [(value) => typeof value === 'string' && value !== '', 'a path'],
+  env: [isEnv, 'an object of names (letters, digits, _) with strings or numbers'],
+  encoding: [(value) => value === 'buffer' || Buffer.isEncoding(value), "'buffer' or an encoding of Node's"],
+  overflow: [(value) => ['error', 'head', 'tail'].includes(value), "'error', 'head' or 'tail'"],
+  input: [isInput, 'a string, a Buffer, a Readable or an iterable of these'],
+  all: boolean,
+  reject: boolean
+}
+
+function isEnv(value) {
+  return typeof value === 'object' && Object.entries(value).every(([name, text]) =>
+    /^[A-Za-z_]\w*$/.test(name) && (typeof text === 'string' || Number.isFinite(text)))
+}
+
+function isInput(value) {
+  return typeof value === 'string' || ArrayBuffer.isView(value) ||
+    typeof value?.[Symbol.asyncIterator] === 'function' || typeof value?.[Symbol.iterator] === 'function'
+}
+
+module.exports = { exec }

@@ -1,0 +1,138 @@
+//! The native half of one `exec()`.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use napi::Env;
+use napi::bindgen_prelude::{Buffer, BufferSlice, Either};
+use napi_derive::napi;
+use tokio::sync::mpsc;
+
+use super::Failure;
+use super::runner::{Settled, settled};
+use crate::error::Error;
+use crate::session::Ticket;
+use crate::session::output::Overflow;
+use crate::session::tap::{Taken, TapReader};
+use crate::session::termination::{Control, Limits};
+
+/// What `exec()` was asked for, checked.
+#[napi(object)]
+pub struct ExecOptions {
+    /// Bytes of each stream to keep.
+    pub limit: u32,
+    /// `head`, `tail` or `error`.
+    pub overflow: String,
+    pub all: bool,
+    /// Milliseconds.
+    pub timeout: Option<u32>,
+    /// A name without SIG.
+    pub kill_signal: String,
+    /// Milliseconds.
+    pub kill_grace: u32,
+    /// It has an input, through `write` and `end`.
+    pub input: bool,
+    /// Keep what is needed to replace its shell.
+    pub restore: bool,
+}
+
+impl ExecOptions {
+    pub fn overflow(&self) -> Overflow {
+        match self.overflow.as_str() {
+            "tail" => Overflow::Tail,
+            "error" => Overflow::Error,
+            _ => Overflow::Head,
+        }
+    }
+
+    pub fn limits(&self) -> Limits {
+        Limits {
+            timeout: self.timeout.map(|ms| Duration::from_millis(ms.into())),
+            signal: self.kill_signal.clone(),
+            grace: Duration::from_millis(self.kill_grace.into()),
+        }
+    }
+}
+
+/// A command that waits or runs.
+#[napi]
+pub struct NativeCommand {
+    pub(super) ticket: Ticket,
+    pub(super) control: mpsc::Sender<Control>,
+    pub(super) streams: [TapReader; 2],
+    pub(super) input: Mutex<Option<mpsc::Sender<bytes::Bytes>>>,
+}
+
+#[napi]
+impl NativeCommand {
+    /// Output of stream 0 (stdout) or 1 (stderr); without any, whether there may be more.
+    #[napi]
+    pub fn read<'env>(
+        &self,
+        env: &'env Env,
+        stream: u32,
+        max: u32,
+    ) -> napi::Result<Either<BufferSlice<'env>, bool>> {
+        taken(env, self.stream(stream).take(max as usize))
+    }
+
+    /// Bytes that nobody read in time, since this was last asked.
+    #[napi]
+    pub fn dropped(&self, stream: u32) -> f64 {
+        self.stream(stream).dropped() as f64
+    }
+
+    fn stream(&self, stream: u32) -> &TapReader {
+        &self.streams[usize::from(stream == 1)]
+    }
+
+    /// Ends the command by every means; one that hasn't begun never will.
+    #[napi]
+    pub fn abort(&self) {
+        if !self.ticket.withdraw(Error::Aborted) {
+            // Refused only by a command that is over.
+            let _ = self.control.try_send(Control::Abort);
+        }
+    }
+
+    /// Sends a signal (a name without SIG) to its processes; `false` where it's too late.
+    #[napi]
+    pub fn signal(&self, name: String) -> bool {
+        self.control.try_send(Control::Signal(name)).is_ok()
+    }
+
+    /// Gives it input, once it takes some; `false` when it takes no more.
+    #[napi]
+    pub async fn write(&self, chunk: Buffer) -> Settled<bool> {
+        let input = self
+            .input
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        settled(match input {
+            Some(input) => Ok(input.send(Vec::from(chunk).into()).await.is_ok()),
+            None => Ok(false),
+        })
+    }
+
+    /// The end of its input.
+    #[napi]
+    pub fn end(&self) {
+        self.input
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+}
+
+/// What a reader found, for JavaScript.
+pub(super) fn taken(env: &Env, taken: Taken) -> napi::Result<Either<BufferSlice<'_>, bool>> {
+    Ok(match taken {
+        Taken::Bytes(bytes) => Either::A(BufferSlice::copy_from(env, bytes)?),
+        Taken::Empty => Either::B(true),
+        Taken::Ended => Either::B(false),
+    })
+}
+
+/// A command, or why there is none.
+pub type Submitted = Either<NativeCommand, Failure>;
