@@ -27,6 +27,8 @@ class DockerRunner extends EventEmitter {
   #last = 0
   #started = null
   #terminal = false
+  #turn = 0
+  #stopping = null
 
   constructor(options) {
     super()
@@ -71,7 +73,10 @@ class DockerRunner extends EventEmitter {
   }
 
   async createContainer(options) {
-    const id = unwrap(await this.#native.create(startOptions(options)))
+    const json = startOptions(options)
+    if (this.#stopping) await this.#stopping
+    this.#turn = this.#native.turn()
+    const id = unwrap(await this.#native.create(json, this.#turn))
     this.#terminal = options?.Tty === true
     this.container = Object.freeze({ id })
     this.stream = null
@@ -80,7 +85,7 @@ class DockerRunner extends EventEmitter {
 
   async attachContainer(container) {
     this.#own(container)
-    unwrap(await this.#native.attach())
+    unwrap(await this.#native.attach(this.#turn))
     this.#started = deferred()
     this.stream = new ContainerStream(this.#source())
     this.emit('container:attach')
@@ -89,7 +94,7 @@ class DockerRunner extends EventEmitter {
 
   async startContainer(container) {
     this.#own(container)
-    unwrap(await this.#native.launch())
+    unwrap(await this.#native.launch(this.#turn))
     this.#started.resolve()
     this.emit('container:start')
   }
@@ -209,7 +214,11 @@ class DockerRunner extends EventEmitter {
   }
 
   async #end() {
-    unwrap(await this.#native.stop())
+    const stopping = this.#native.stop()
+    this.#stopping = stopping
+    const stopped = await stopping
+    if (this.#stopping === stopping) this.#stopping = null
+    unwrap(stopped)
     this.#gone()
   }
 
@@ -223,7 +232,8 @@ class DockerRunner extends EventEmitter {
       read: (max) => this.container === container && this.#native.read(max),
       dropped: () => this.container === container ? this.#native.dropped() : 0,
       type: async (text) => {
-        if (!started.settled) await started.promise
+        // What was typed into a container that never started ends with it; start() tells.
+        if (!started.settled && !await started.promise.then(() => true, () => false)) return
         if (!current()) throw toError(ENDED)
         // Typed, not awaited: how it ends is its own affair.
         this.#type(text)

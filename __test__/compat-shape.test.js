@@ -104,7 +104,7 @@ describe('the console', { timeout }, () => {
       await runner.start(options)
       await runner.start(options).catch(() => {})
       await runner.run('echo out; echo err >&2; exit 9').catch(() => {})
-      await runner.exec('echo )')
+      await runner.exec('echo )', { reject: false })
       runner.waitContainer('absent')
       await runner.pullContainer('127.0.0.1:1/absent').catch(() => {})
       await runner.stop()

@@ -25,22 +25,35 @@ const CAUSES = {
 
 /**
  * Runs a command. `submit(text, options)` queues it: gives the addon's half of it, a promise
- * of how it settled, and where to hang its streams.
+ * of how it settled, and where to hang its streams. Never throws: whatever is wrong, the
+ * promise rejects.
  */
 function exec(submit, command, options) {
-  const checked = check(command, options)
-  if (checked.signal?.aborted) return aborted(command, checked)
-  const { native, settled, outputs } = submit(withPlace(command, checked), forAddon(checked))
-  const abort = () => native.abort()
-  checked.signal?.addEventListener('abort', abort, { once: true })
-  const fed = feed(native, checked.input)
-  const result = finish(command, checked, settled, fed, () => checked.signal?.removeEventListener('abort', abort))
-  return decorate(result, native, outputs, checked)
+  try {
+    return begin(submit, command, check(command, options))
+  } catch (error) {
+    return decorate(Promise.reject(error), NEVER, [], DEFAULTS)
+  }
 }
 
-async function finish(command, options, settled, fed, release) {
+/** The addon's half of a command that was never sent. */
+const NEVER = { read: () => false, dropped: () => 0, signal: () => false }
+
+function begin(submit, command, options) {
+  if (options.signal?.aborted) {
+    const failure = { code: 'ERR_ABORTED', message: 'the command was aborted before it began' }
+    return decorate(finish(command, options, { failure }), NEVER, [], options)
+  }
+  const { native, settled, outputs } = submit(withPlace(command, options), forAddon(options))
+  const abort = () => native.abort()
+  options.signal?.addEventListener('abort', abort, { once: true })
+  settled.then(() => options.signal?.removeEventListener('abort', abort))
+  const fed = feed(native, options.input)
+  return decorate(finish(command, options, settled, fed), native, outputs, options)
+}
+
+async function finish(command, options, settled, fed) {
   const detail = await settled
-  release()
   const result = toResult(command, options, detail)
   const inputError = await fed
   if (inputError !== undefined) {
@@ -71,13 +84,6 @@ function toResult(command, { encoding }, detail) {
     truncated: detail.truncated ?? false,
     shellRestarted: detail.shellRestarted ?? false
   })
-}
-
-/** Of a command whose signal had come before it was sent. */
-function aborted(command, options) {
-  const settled = Promise.resolve({ failure: { code: 'ERR_ABORTED', message: 'the command was aborted before it began' } })
-  const native = { read: () => false, dropped: () => 0, signal: () => false }
-  return decorate(finish(command, options, settled, undefined, () => {}), native, [], options)
 }
 
 /** The promise, with the command's streams and what can be done about it. */

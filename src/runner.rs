@@ -54,7 +54,8 @@ pub struct Runner {
     engine: OnceCell<Engine>,
     /// Held by whichever step is under way.
     life: tokio::sync::Mutex<Life>,
-    stopping: watch::Sender<bool>,
+    /// How many stops were asked for.
+    stops: watch::Sender<u32>,
     front: Mutex<Front>,
 }
 
@@ -100,20 +101,20 @@ impl Runner {
             on_event,
             engine: OnceCell::new(),
             life: tokio::sync::Mutex::new(Life::None),
-            stopping: watch::Sender::new(false),
+            stops: watch::Sender::new(0),
             front: Mutex::default(),
         }
     }
 
     /// Creates the container; pulls its image where `pull` says so. Gives its id.
-    pub async fn create(&self, options: &str) -> Result<String> {
+    pub async fn create(&self, options: &str, turn: u32) -> Result<String> {
         let spec = Spec::parse(options)?;
-        let mut life = self.step()?;
+        let mut life = self.step(turn)?;
         let Life::None = *life else {
             return Err(Error::AlreadyStarted);
         };
-        let engine = self.unless_stopped(self.engine()).await?;
-        let id = match self.make(engine, &spec).await {
+        let engine = self.unless_stopped(turn, self.engine()).await?;
+        let id = match self.make(engine, &spec, turn).await {
             Ok(id) => id,
             Err(error) => {
                 // The engine may have made it without our knowing.
@@ -135,45 +136,49 @@ impl Runner {
         Ok(id)
     }
 
-    /// Begins a step: one at a time.
-    fn step(&self) -> Result<tokio::sync::MutexGuard<'_, Life>> {
-        self.life
-            .try_lock()
-            .map_err(|_| match *self.stopping.borrow() {
-                true => Error::Stopped(STARTING),
-                false => Error::AlreadyStarted,
-            })
+    /// What a start's steps are to be given, asked for when it begins: a stop that is asked
+    /// for later overtakes them.
+    pub fn turn(&self) -> u32 {
+        *self.stops.borrow()
     }
 
-    async fn make(&self, engine: &Engine, spec: &Spec) -> Result<String> {
+    /// Begins a step: one at a time.
+    fn step(&self, turn: u32) -> Result<tokio::sync::MutexGuard<'_, Life>> {
+        if self.turn() != turn {
+            return Err(Error::Stopped(STARTING));
+        }
+        self.life.try_lock().map_err(|_| Error::AlreadyStarted)
+    }
+
+    async fn make(&self, engine: &Engine, spec: &Spec, turn: u32) -> Result<String> {
         if spec.pull == Pull::Always {
-            self.fetch(engine, &spec.image, &spec.platform).await?;
+            self.fetch(engine, spec, turn).await?;
         }
         match container::create(engine, spec).await {
             Err(Error::ImageNotFound { .. }) if spec.pull == Pull::Missing => {
-                self.fetch(engine, &spec.image, &spec.platform).await?;
+                self.fetch(engine, spec, turn).await?;
                 container::create(engine, spec).await
             }
             made => made,
         }
     }
 
-    async fn fetch(&self, engine: &Engine, image: &str, platform: &str) -> Result<()> {
+    async fn fetch(&self, engine: &Engine, spec: &Spec, turn: u32) -> Result<()> {
         let progress = |info| (self.on_event)(Event::Pull(info));
-        self.unless_stopped(image::pull(engine, image, platform, progress))
-            .await
+        let pull = image::pull(engine, &spec.image, &spec.platform, progress);
+        self.unless_stopped(turn, pull).await
     }
 
     /// Attaches to the container that was created.
-    pub async fn attach(&self) -> Result<()> {
-        let mut life = self.step()?;
+    pub async fn attach(&self, turn: u32) -> Result<()> {
+        let mut life = self.step(turn)?;
         let made = match &*life {
             Life::Created(made) => made.clone(),
             Life::None => return Err(Error::NotStarted("attachContainer()")),
             _ => return Err(Error::AlreadyStarted),
         };
         let connection = self
-            .unless_stopped(container::attach(&made.engine, &made.id))
+            .unless_stopped(turn, container::attach(&made.engine, &made.id))
             .await?;
         let (output, input) = split(connection);
         let on_event = self.on_event.clone();
@@ -184,8 +189,8 @@ impl Runner {
     }
 
     /// Starts the container that was attached to, and waits for its shell.
-    pub async fn launch(&self) -> Result<()> {
-        let mut life = self.step()?;
+    pub async fn launch(&self, turn: u32) -> Result<()> {
+        let mut life = self.step(turn)?;
         let (made, wire) = match std::mem::replace(&mut *life, Life::None) {
             Life::Attached(made, wire) => (made, wire),
             other => {
@@ -199,7 +204,7 @@ impl Runner {
             }
         };
         *life = Life::Started(made.clone());
-        let opened = self.unless_stopped(self.open(&made, wire)).await;
+        let opened = self.unless_stopped(turn, self.open(&made, wire)).await;
         let session = opened.map_err(|error| match error {
             Error::NoShell(reason) => Error::ImageUnsuitable {
                 image: made.spec.image.clone(),
@@ -239,16 +244,25 @@ impl Runner {
         Session::open(wiring, move |reason| on_event(Event::Ended(reason))).await
     }
 
+    /// Has whatever step is under way fail with [`Error::Stopped`], and those that are still
+    /// to begin in its turn.
+    pub fn interrupt(&self) {
+        self.stops
+            .send_modify(|stops| *stops = stops.wrapping_add(1));
+    }
+
     /// Ends whatever there is, and returns when the container is gone. Commands that run or
-    /// wait fail with [`Error::Stopped`]; so does a step under way. Nothing to end is as good.
+    /// wait fail with [`Error::Stopped`]. Nothing to end is as good. May be tried again when
+    /// it fails.
     pub async fn stop(&self) -> Result<()> {
-        self.stopping.send_replace(true);
         let mut life = self.life.lock().await;
         let ended = std::mem::replace(&mut *life, Life::None);
-        self.stopping.send_replace(false);
+        let (Life::Created(made) | Life::Attached(made, _) | Life::Started(made)) = ended else {
+            return Ok(());
+        };
         let session = {
             let mut front = self.front();
-            front.stopped |= !matches!(ended, Life::None);
+            front.stopped = true;
             front.screen = None;
             front.place = None;
             front.session.take()
@@ -257,16 +271,11 @@ impl Runner {
             session.close(Error::Stopped(""));
             session.ended().await;
         }
-        match ended {
-            Life::None => Ok(()),
-            Life::Created(made) | Life::Started(made) => {
-                container::remove(&made.engine, &made.id).await
-            }
-            Life::Attached(made, wire) => {
-                drop(wire);
-                container::remove(&made.engine, &made.id).await
-            }
+        let removed = container::remove(&made.engine, &made.id).await;
+        if removed.is_err() {
+            *life = Life::Started(made);
         }
+        removed
     }
 
     /// Queues a command; see [`Session::submit`].
@@ -346,14 +355,19 @@ impl Runner {
 
     /// Pulls an image, whether or not the engine has it.
     pub async fn pull(&self, image: &str) -> Result<()> {
-        self.fetch(self.engine().await?, image, "").await
+        let progress = |info| (self.on_event)(Event::Pull(info));
+        image::pull(self.engine().await?, image, "", progress).await
     }
 
-    async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut stopping = self.stopping.subscribe();
+    async fn unless_stopped<T>(
+        &self,
+        turn: u32,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let mut stops = self.stops.subscribe();
         tokio::select! {
             biased;
-            _ = stopping.wait_for(|stopping| *stopping) => Err(Error::Stopped(STARTING)),
+            _ = stops.wait_for(|stops| *stops != turn) => Err(Error::Stopped(STARTING)),
             result = work => result,
         }
     }

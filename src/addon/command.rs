@@ -8,8 +8,7 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Either};
 use napi_derive::napi;
 use tokio::sync::mpsc;
 
-use super::Failure;
-use super::runner::{Settled, settled};
+use super::{Failure, Promise, promise};
 use crate::error::Error;
 use crate::session::Ticket;
 use crate::session::output::Overflow;
@@ -103,15 +102,18 @@ impl NativeCommand {
 
     /// Gives it input, once it takes some; `false` when it takes no more.
     #[napi]
-    pub async fn write(&self, chunk: Buffer) -> Settled<bool> {
+    pub fn write<'env>(&self, env: &'env Env, chunk: Buffer) -> Promise<'env, bool> {
         let input = self
             .input
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        settled(match input {
-            Some(input) => Ok(input.send(Vec::from(chunk).into()).await.is_ok()),
-            None => Ok(false),
+        let chunk = Vec::from(chunk).into();
+        promise(env, async move {
+            match input {
+                Some(input) => Ok(input.send(chunk).await.is_ok()),
+                None => Ok(false),
+            }
         })
     }
 

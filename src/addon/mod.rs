@@ -7,9 +7,13 @@ mod command;
 mod events;
 mod runner;
 
+use std::future::Future;
+
+use napi::Env;
+use napi::bindgen_prelude::{Either, PromiseRaw, ToNapiValue};
 use napi_derive::napi;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// An error on its way to JavaScript.
 #[napi(object)]
@@ -33,4 +37,21 @@ impl From<&Error> for Failure {
             status,
         }
     }
+}
+
+/// A promise that never rejects: it resolves with the value, or with what has failed.
+type Promise<'env, T> = napi::Result<PromiseRaw<'env, Either<T, Failure>>>;
+
+/// Runs `work` on tokio. It must own what it uses: the object whose method this was may be
+/// gone before it ends, when its thread is terminated.
+fn promise<T: ToNapiValue + Send + 'static>(
+    env: &Env,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Promise<'_, T> {
+    env.spawn_future(async move {
+        Ok(match work.await {
+            Ok(value) => Either::A(value),
+            Err(error) => Either::B(Failure::from(&error)),
+        })
+    })
 }

@@ -8,9 +8,9 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Either, FnArgs, Function};
 use napi_derive::napi;
 use tokio::sync::mpsc;
 
-use super::Failure;
 use super::command::{ExecOptions, NativeCommand, Submitted, taken};
 use super::events::{Detail, Events};
+use super::{Failure, Promise, promise};
 use crate::engine::container;
 use crate::engine::context::Environment;
 use crate::engine::endpoint::EngineOptions;
@@ -60,15 +60,6 @@ pub struct EngineInfo {
     pub version: String,
 }
 
-pub(super) type Settled<T> = Either<T, Failure>;
-
-pub(super) fn settled<T>(result: Result<T>) -> Settled<T> {
-    match result {
-        Ok(value) => Either::A(value),
-        Err(error) => Either::B(Failure::from(&error)),
-    }
-}
-
 /// One runner. Dropping it ends its container.
 #[napi]
 pub struct NativeRunner {
@@ -96,58 +87,87 @@ impl NativeRunner {
         })
     }
 
+    /// What `create`, `attach` and `launch` of one start are to be given.
     #[napi]
-    pub async fn create(&self, options: String) -> Settled<String> {
-        settled(self.runner.create(&options).await)
+    pub fn turn(&self) -> u32 {
+        self.runner.turn()
     }
 
     #[napi]
-    pub async fn attach(&self) -> Settled<bool> {
-        settled(self.runner.attach().await.map(|()| true))
+    pub fn create<'env>(
+        &self,
+        env: &'env Env,
+        options: String,
+        turn: u32,
+    ) -> Promise<'env, String> {
+        let runner = self.runner.clone();
+        promise(env, async move { runner.create(&options, turn).await })
     }
 
     #[napi]
-    pub async fn launch(&self) -> Settled<bool> {
-        settled(self.runner.launch().await.map(|()| true))
+    pub fn attach<'env>(&self, env: &'env Env, turn: u32) -> Promise<'env, bool> {
+        let runner = self.runner.clone();
+        promise(env, async move { runner.attach(turn).await.map(|()| true) })
     }
 
     #[napi]
-    pub async fn stop(&self) -> Settled<bool> {
-        settled(self.runner.stop().await.map(|()| true))
+    pub fn launch<'env>(&self, env: &'env Env, turn: u32) -> Promise<'env, bool> {
+        let runner = self.runner.clone();
+        promise(env, async move { runner.launch(turn).await.map(|()| true) })
+    }
+
+    /// Overtakes whatever step is under way.
+    #[napi]
+    pub fn stop<'env>(&self, env: &'env Env) -> Promise<'env, bool> {
+        self.runner.interrupt();
+        let runner = self.runner.clone();
+        promise(env, async move { runner.stop().await.map(|()| true) })
     }
 
     #[napi]
-    pub async fn pull(&self, image: String) -> Settled<bool> {
-        settled(self.runner.pull(&image).await.map(|()| true))
+    pub fn pull<'env>(&self, env: &'env Env, image: String) -> Promise<'env, bool> {
+        let runner = self.runner.clone();
+        promise(env, async move { runner.pull(&image).await.map(|()| true) })
     }
 
     /// Waits for the end of a container; its exit code.
     #[napi]
-    pub async fn wait(&self, container: String) -> Settled<i64> {
-        let wait =
-            async { container::wait(self.runner.engine().await?, &container, "not-running").await };
-        settled(wait.await)
+    pub fn wait<'env>(&self, env: &'env Env, container: String) -> Promise<'env, i64> {
+        let runner = self.runner.clone();
+        promise(env, async move {
+            container::wait(runner.engine().await?, &container, "not-running").await
+        })
     }
 
     #[napi]
-    pub async fn kill(&self, container: String) -> Settled<bool> {
-        let kill = async { container::kill(self.runner.engine().await?, &container).await };
-        settled(kill.await.map(|()| true))
+    pub fn kill<'env>(&self, env: &'env Env, container: String) -> Promise<'env, bool> {
+        let runner = self.runner.clone();
+        promise(env, async move {
+            container::kill(runner.engine().await?, &container)
+                .await
+                .map(|()| true)
+        })
     }
 
     #[napi]
-    pub async fn remove(&self, container: String) -> Settled<bool> {
-        let remove = async { container::remove(self.runner.engine().await?, &container).await };
-        settled(remove.await.map(|()| true))
+    pub fn remove<'env>(&self, env: &'env Env, container: String) -> Promise<'env, bool> {
+        let runner = self.runner.clone();
+        promise(env, async move {
+            container::remove(runner.engine().await?, &container)
+                .await
+                .map(|()| true)
+        })
     }
 
     /// Connects, if that hasn't happened yet.
     #[napi]
-    pub async fn engine(&self) -> Settled<EngineInfo> {
-        settled(self.runner.engine().await.map(|engine| EngineInfo {
-            endpoint: engine.endpoint().to_string(),
-            version: engine.version().to_owned(),
-        }))
+    pub fn engine<'env>(&self, env: &'env Env) -> Promise<'env, EngineInfo> {
+        let runner = self.runner.clone();
+        promise(env, async move {
+            let engine = runner.engine().await?;
+            let (endpoint, version) = (engine.endpoint().to_string(), engine.version().to_owned());
+            Ok(EngineInfo { endpoint, version })
+        })
     }
 
     /// Queues a command, which will be `settled` under `id`; its output is for
@@ -238,14 +258,18 @@ impl NativeRunner {
 
     /// Types into the terminal; `false` where there is none.
     #[napi(js_name = "type")]
-    pub async fn type_in(&self, text: Buffer) -> Settled<bool> {
-        settled(self.runner.type_in(Vec::from(text).into()).await)
+    pub fn type_in<'env>(&self, env: &'env Env, text: Buffer) -> Promise<'env, bool> {
+        let (runner, text) = (self.runner.clone(), Vec::from(text).into());
+        promise(env, async move { runner.type_in(text).await })
     }
 
     /// Tells the terminal how large it is.
     #[napi]
-    pub async fn resize(&self, columns: u16, rows: u16) -> Settled<bool> {
-        settled(self.runner.resize(columns, rows).await.map(|()| true))
+    pub fn resize<'env>(&self, env: &'env Env, columns: u16, rows: u16) -> Promise<'env, bool> {
+        let runner = self.runner.clone();
+        promise(env, async move {
+            runner.resize(columns, rows).await.map(|()| true)
+        })
     }
 
     /// Keeps the program alive, or stops doing so.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::link::{Link, Outbox};
 use super::marks::{End, Marks};
 use super::output::Sink;
-use super::script::{self, Reports};
+use super::script::{self, Reports, Snapshot};
 use super::sentinel::{Event, Scanner};
 use super::termination::{Cause, Termination};
 use super::watchdog::{Finding, Watch};
@@ -66,8 +66,7 @@ pub(super) async fn drive<O, I>(
 /// What goes with the command of the moment.
 #[derive(Default)]
 struct Run {
-    uptime: Option<u64>,
-    restore: Option<String>,
+    snapshot: Option<Snapshot>,
     termination: Option<Termination>,
 }
 
@@ -211,7 +210,10 @@ where
         });
         match end {
             Err(error) => Err(error),
-            Ok(_) if shell_ended => self.fresh_shell(run.restore).await,
+            Ok(_) if shell_ended => {
+                self.fresh_shell(run.snapshot.map(|snapshot| snapshot.restore))
+                    .await
+            }
             Ok(_) => Ok(()),
         }
     }
@@ -222,7 +224,7 @@ where
             text = self.hushed(text).await?;
         }
         if command.restore {
-            (run.uptime, run.restore) = self.snapshot().await?.unzip();
+            run.snapshot = self.snapshot().await?;
         }
         if let Some(stdin) = command.stdin {
             let path = self.meanwhile(stdin).await??;
@@ -234,7 +236,7 @@ where
         let termination = run.termination.insert(Termination::new(
             beside.clone(),
             shell.clone(),
-            run.uptime,
+            run.snapshot.as_ref(),
             command.limits,
             command.control,
         ));
@@ -258,19 +260,12 @@ where
         }
     }
 
-    /// What brings directory and exported variables back, in a shell of the same kind.
-    async fn snapshot(&mut self) -> Result<Option<(u64, String)>> {
+    /// What is to be known about the shell if the next command has to be ended.
+    async fn snapshot(&mut self) -> Result<Option<Snapshot>> {
         let mut sink = Sink::head(script::MAX_COMMAND);
-        self.aside(
-            |token, reports| script::line(script::SNAPSHOT, token, reports),
-            &mut sink,
-        )
-        .await?;
-        let (stdout, _, _, truncated) = sink.finish();
-        let text = String::from_utf8(stdout.into()).ok();
-        Ok(text
-            .filter(|_| !truncated)
-            .and_then(|text| script::restore(&text)))
+        self.aside(script::snapshot, &mut sink).await?;
+        let (stdout, ..) = sink.finish();
+        Ok(std::str::from_utf8(&stdout).ok().and_then(Snapshot::read))
     }
 
     /// Turns the shell's tracing and echo off; gives the command that turns them on again.

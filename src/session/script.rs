@@ -169,16 +169,43 @@ pub fn line(command: &str, token: &Uuid, reports: &Reports) -> String {
     line
 }
 
-/// Prints the machine's uptime; then the exported variables and the directory, in the
-/// shell's own quoting.
-pub const SNAPSHOT: &str = r#"(\command read -r up idle </proc/uptime; \command echo "$up"
+/// Prints the jobs in the background, a line each, and the machine's uptime; then the
+/// exported variables and the directory, in the shell's own quoting.
+const SNAPSHOT: &str = r#"\command jobs -p
+(\command read -r up idle </proc/uptime; \command echo "up $up"
 \command export DOCKER_EXEC_PWD="$PWD"; \command export -p)"#;
 
-/// What [`SNAPSHOT`] printed: the uptime in hundredths of a second, and the command that
-/// brings the rest back.
-pub fn restore(snapshot: &str) -> Option<(u64, String)> {
-    let (uptime, variables) = snapshot.split_once('\n')?;
-    Some((hundredths(uptime)?, bring_back(variables)))
+/// Has the shell print its [`Snapshot`].
+pub fn snapshot(token: &Uuid, reports: &Reports) -> String {
+    line(SNAPSHOT, token, reports)
+}
+
+/// A shell before a command that may have to be ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Process ids of its jobs, each between spaces.
+    pub jobs: String,
+    /// The machine's uptime, in hundredths of a second.
+    pub uptime: u64,
+    /// The command that brings exported variables and directory back, in a shell of the
+    /// same kind.
+    pub restore: String,
+}
+
+impl Snapshot {
+    /// What the shell printed.
+    pub fn read(text: &str) -> Option<Self> {
+        let (jobs, rest) = text.split_once("up ")?;
+        let (uptime, variables) = rest.split_once('\n')?;
+        Some(Self {
+            jobs: format!(
+                " {} ",
+                jobs.split_whitespace().collect::<Vec<_>>().join(" ")
+            ),
+            uptime: hundredths(uptime)?,
+            restore: bring_back(variables),
+        })
+    }
 }
 
 /// The first number of `/proc/uptime`, which has two decimals.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Beside, Future, script};
+use super::script::{self, Snapshot};
+use super::{Beside, Future};
 use crate::error::{Error, Result};
 
 /// How long processes have to go after SIGKILL, and a shell after its own.
@@ -32,7 +33,8 @@ pub enum Cause {
 pub enum Control {
     /// End it, by every means.
     Abort,
-    /// Send this signal (its name, without SIG) to its processes, and nothing else.
+    /// Send this signal (its name, without SIG) to its processes, or where it has none to
+    /// its shell, and nothing else.
     Signal(String),
 }
 
@@ -59,17 +61,17 @@ impl Default for Limits {
 
 /// Sends a signal to the processes of a command: what descends from the shell and has begun
 /// with the command or after it, and what such processes have left to the container's init.
-/// Says how many there were. Arguments: shell, signal, and the machine's uptime when the
-/// command began, in hundredths of a second.
+/// Says how many there were. Arguments: shell, signal, the machine's uptime when the command
+/// began, in hundredths of a second, and the jobs that the shell had then.
 const SIGNAL: &str = r#"
-shell=$1 signal=$2 since=$3
+shell=$1 signal=$2 since=$3 jobs=$4
 read -r group </proc/"$shell"/cgroup
 known=" $shell " found= more=1
 while [ "$more" ]; do
   more=
   for stat in /proc/[0-9]*/stat; do
     pid=${stat#/proc/} pid=${pid%/stat}
-    case $known in *" $pid "*) continue ;; esac
+    case $known$jobs in *" $pid "*) continue ;; esac
     read -r line <"$stat" || continue
     set -- ${line##*) }
     [ "$1" != Z ] && [ "${20}" -ge "$since" ] || continue
@@ -98,6 +100,7 @@ pub struct Termination {
     begun: Instant,
     /// The machine's uptime then, in hundredths of a second, where it's known.
     uptime: Option<u64>,
+    jobs: String,
     limits: Limits,
     control: Option<mpsc::Receiver<Control>>,
     /// Why it was begun, once it was.
@@ -124,7 +127,7 @@ impl Termination {
     pub fn new(
         beside: Beside,
         shell: String,
-        uptime: Option<u64>,
+        snapshot: Option<&Snapshot>,
         limits: Limits,
         control: Option<mpsc::Receiver<Control>>,
     ) -> Self {
@@ -133,7 +136,10 @@ impl Termination {
             beside,
             shell,
             begun,
-            uptime,
+            uptime: snapshot.map(|snapshot| snapshot.uptime),
+            jobs: snapshot
+                .map(|snapshot| snapshot.jobs.clone())
+                .unwrap_or_default(),
             due: limits.timeout.map(|timeout| begun + timeout),
             limits,
             control,
@@ -169,8 +175,11 @@ impl Termination {
     pub async fn step(&mut self) -> Result<()> {
         if let Some((script, signal)) = &self.waiting {
             let running = self.running.get_or_insert_with(|| match self.uptime {
-                Some(uptime) => run(&self.beside, script, &self.shell, signal, uptime),
-                None => run(&self.beside, CLOCK, "", "", 0),
+                Some(uptime) => run(
+                    &self.beside,
+                    [script, &self.shell, signal, &uptime.to_string(), &self.jobs],
+                ),
+                None => run(&self.beside, [CLOCK, "", "", "", ""]),
             });
             let answer = running.await;
             self.running = None;
@@ -225,10 +234,16 @@ impl Termination {
             self.uptime = Some(now.saturating_sub(self.begun.elapsed().as_millis() as u64 / 10));
             return Ok(());
         }
-        self.waiting = None;
+        let sent = self.waiting.take();
         let nobody = text.trim() == "0";
         let pause = match self.stage {
-            Stage::Nothing => return Ok(()),
+            Stage::Nothing => {
+                let shell = sent
+                    .filter(|_| nobody)
+                    .map(|(_, signal)| (SIGNAL_SHELL, signal));
+                self.waiting = shell;
+                return Ok(());
+            }
             Stage::Asked | Stage::Killed if nobody => Duration::ZERO,
             Stage::Asked => self.limits.grace,
             Stage::Killed | Stage::ShellKilled => AFTER_KILL,
@@ -247,19 +262,18 @@ impl Termination {
     /// After the command has settled: kills what it has left behind, if it was ended.
     pub fn sweep(&self) -> Option<Future<Result<String>>> {
         self.cause?;
-        Some(run(&self.beside, SIGNAL, &self.shell, "KILL", self.uptime?))
+        let since = self.uptime?.to_string();
+        Some(run(
+            &self.beside,
+            [SIGNAL, &self.shell, "KILL", &since, &self.jobs],
+        ))
     }
 }
 
-fn run(
-    beside: &Beside,
-    script: &str,
-    shell: &str,
-    signal: &str,
-    uptime: u64,
-) -> Future<Result<String>> {
-    let arguments = ["-c", script, "signal", shell, signal, &uptime.to_string()];
-    beside(arguments.map(Into::into).into())
+/// A script, and its arguments.
+fn run(beside: &Beside, [script, rest @ ..]: [&str; 5]) -> Future<Result<String>> {
+    let arguments = ["-c", script, "signal"].into_iter().chain(rest);
+    beside(arguments.map(Into::into).collect())
 }
 
 async fn at(time: Option<Instant>) {

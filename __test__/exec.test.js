@@ -1,0 +1,240 @@
+'use strict'
+
+// exec(): results, streams, input, limits, and what ends a command, with each shell.
+
+const assert = require('node:assert')
+const { Readable } = require('node:stream')
+const { after, before, describe, test } = require('node:test')
+const DockerRunner = require('..')
+
+const { ExecError, DockerExecError, quote } = DockerRunner
+
+/** What a promise rejects with. */
+const failure = (promise) => promise.then((value) => assert.fail(`resolved with ${value}`), (error) => error)
+
+/** Counts what runs under a name in the container. */
+const COUNT = 'n=0; for f in /proc/[0-9]*/comm; do read -r c 2>/dev/null <$f && [ "$c" = sleep ] && n=$((n+1)); done; echo $n'
+
+describe('exec()', { concurrency: 3 }, () => {
+  for (const shell of ['bash', 'dash', 'busybox']) describeWith(shell)
+})
+
+function describeWith(shell) {
+  describe(`with ${shell}`, { concurrency: 1, timeout: 120_000 }, () => {
+    const runner = new DockerRunner()
+    before(() => runner.start({ Image: `docker-exec-napi/${shell}` }))
+    after(() => runner.stop())
+
+    test('gives the whole result, frozen', async () => {
+      const result = await runner.exec('echo out; echo err >&2', { all: true })
+      assert.deepStrictEqual({ ...result, durationMs: 0 }, {
+        command: 'echo out; echo err >&2', exitCode: 0, signal: null, stdout: 'out\n', stderr: 'err\n', all: result.all,
+        durationMs: 0, timedOut: false, aborted: false, truncated: false, shellRestarted: false
+      })
+      assert.deepStrictEqual(result.all.split('\n').toSorted(), ['', 'err', 'out'])
+      assert.ok(result.durationMs > 0)
+      assert.ok(Object.isFrozen(result))
+    })
+
+    test('rejects with an error that carries the result, and the caller\'s line', async () => {
+      const error = await failure(runner.exec('echo out; echo bad >&2; (exit 4)'))
+      assert.ok(error instanceof ExecError && error instanceof DockerExecError && error instanceof Error)
+      assert.deepStrictEqual([error.name, error.code, error.exitCode, error.stdout, error.stderr], ['ExecError', 'ERR_EXIT_CODE', 4, 'out\n', 'bad\n'])
+      assert.match(error.message, /exit code 4: echo out.*\nbad/)
+      const caught = await (async () => { await runner.exec('false') })().catch((error) => error)
+      assert.match(caught.stack, /exec\.test\.js/)
+    })
+
+    test('with reject: false gives the result of a command that failed', async () => {
+      const { exitCode, signal } = await runner.exec("sh -c 'kill -9 $$'", { reject: false })
+      assert.deepStrictEqual([exitCode, signal], [137, 'SIGKILL'])
+    })
+
+    test('passes bytes on as they are, or decoded, however they were split', async () => {
+      const bytes = await runner.exec("printf '\\000\\377\\303'; sleep 0.05; printf '\\251'", { encoding: 'buffer' })
+      assert.deepStrictEqual([...bytes.stdout], [0, 255, 0xc3, 0xa9])
+      const text = runner.exec("printf '\\303'; sleep 0.05; printf '\\251'")
+      const pieces = []
+      for await (const piece of text.stdout) pieces.push(piece)
+      assert.deepStrictEqual([pieces.join(''), (await text).stdout], ['é', 'é'])
+    })
+
+    test('has its streams while it runs', async () => {
+      const lines = []
+      for await (const line of runner.exec('for i in 1 2 3; do echo $i; done; printf end')) lines.push(line)
+      assert.deepStrictEqual(lines, ['1', '2', '3', 'end'])
+      let open
+      const opened = new Promise((resolve) => { open = resolve })
+      const input = (async function * () {
+        await opened
+        yield 'opened\n'
+      })()
+      const gate = runner.exec('echo first; read line; echo "$line"', { input })
+      const seen = []
+      for await (const line of gate.lines()) {
+        seen.push(line)
+        open()
+      }
+      assert.deepStrictEqual(seen, ['first', 'opened'])
+      const chunks = []
+      for await (const { stream, data } of runner.exec('echo o; echo e >&2').chunks()) chunks.push(`${stream} ${data}`)
+      assert.deepStrictEqual(chunks.toSorted(), ['stderr e\n', 'stdout o\n'])
+    })
+
+    test('iterating fails in the end when the command does', async () => {
+      const lines = []
+      const error = await failure((async () => {
+        for await (const line of runner.exec('echo one; false')) lines.push(line)
+      })())
+      assert.deepStrictEqual([lines, error.code], [['one'], 'ERR_EXIT_CODE'])
+    })
+
+    test('takes input of every kind, to the byte', async () => {
+      const binary = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+      for (const input of ['text\n', binary, Readable.from(['a', 'b']), [binary, 'c'], (async function * () { yield 'late' })()]) {
+        const expected = Array.isArray(input) ? Buffer.concat([binary, Buffer.from('c')]) : undefined
+        const { stdout } = await runner.exec('cat', { input, encoding: 'buffer' })
+        if (expected) assert.deepStrictEqual(stdout, expected)
+        else if (Buffer.isBuffer(input)) assert.deepStrictEqual(stdout, input)
+        else assert.ok(['text\n', 'ab', 'late'].includes(stdout.toString()))
+      }
+      const big = Readable.from((function * () { for (let i = 0; i < 256; i++) yield Buffer.alloc(65536, i) })())
+      assert.match((await runner.exec('wc -c', { input: big })).stdout, /16777216/)
+    })
+
+    test('goes on when a command doesn\'t take its input, and leaves nothing of it to the next', async () => {
+      assert.strictEqual((await runner.exec('read x; echo $x', { input: ['one\n', 'x'.repeat(1e6)] })).stdout, 'one\n')
+      assert.strictEqual((await runner.exec('cat')).stdout, '')
+    })
+
+    test('fails with the input that fails', async () => {
+      const cause = new Error('source')
+      const error = await failure(runner.exec('cat', { input: (async function * () { yield 'a'; throw cause })() }))
+      assert.deepStrictEqual([error.code, error.cause], ['ERR_INPUT', cause])
+    })
+
+    test('cwd and env are for this command only', async () => {
+      const { stdout } = await runner.exec('pwd; echo "$A"; cd /; B=1', { cwd: '/tmp', env: { A: 'it\'s "$x"', N: 1 } })
+      assert.strictEqual(stdout, '/tmp\nit\'s "$x"\n')
+      assert.strictEqual((await runner.exec('pwd; echo "$A$B"')).stdout, '/\n\n')
+      assert.strictEqual((await failure(runner.exec('true', { cwd: '/nowhere' }))).exitCode, 126)
+      assert.notStrictEqual((await failure(runner.exec('echo "', { cwd: '/' }))).exitCode, 0)
+    })
+
+    test('maxBuffer ends the command, or keeps the beginning, or the end', async () => {
+      const error = await failure(runner.exec('yes', { maxBuffer: 10 }))
+      assert.deepStrictEqual([error.code, error.stdout, error.truncated], ['ERR_MAX_BUFFER', 'y\ny\ny\ny\ny\n', true])
+      const head = await runner.exec('seq 1 100000', { maxBuffer: 5, overflow: 'head' })
+      assert.deepStrictEqual([head.stdout, head.truncated], ['1\n2\n3', true])
+      const tail = await runner.exec('seq 1 100000', { maxBuffer: 10, overflow: 'tail' })
+      assert.deepStrictEqual([tail.stdout, tail.truncated], ['99\n100000\n', true])
+      assert.strictEqual((await runner.exec('printf 12345', { maxBuffer: 5 })).truncated, false)
+    })
+
+    for (const [what, command, kept] of [
+      ['a process', 'sleep 1000', true],
+      ['a pipeline', 'sleep 1000 | sleep 1000', true],
+      ['one that ignores signals', "sh -c 'trap \"\" TERM INT HUP; sleep 1000; sleep 1000'", true],
+      ['one that has become a daemon', '(setsid sleep 1000 >/dev/null 2>&1 &); sleep 1000', true],
+      ['one that floods', 'yes', true],
+      ['a loop of the shell\'s own', 'while :; do :; done', false],
+      ['a shell that is stopped', 'kill -STOP $$', false]
+    ]) {
+      test(`a timeout ends ${what}, ${kept ? 'and keeps the shell' : 'and brings directory and exports back'}`, async () => {
+        await runner.run('cd /tmp; export X="a \'b\'"; f() { echo f; }')
+        const error = await failure(runner.exec(command, { timeout: 200, killGrace: 200, overflow: 'head', maxBuffer: 10 }))
+        assert.deepStrictEqual([error.code, error.timedOut, error.shellRestarted], ['ERR_TIMEOUT', true, !kept])
+        assert.strictEqual((await runner.exec('pwd; echo "$X"')).stdout, '/tmp\na \'b\'\n')
+        assert.strictEqual((await runner.exec('f', { reject: false })).exitCode === 0, kept)
+        assert.strictEqual((await runner.exec(COUNT)).stdout, '0\n')
+        await runner.run('cd /')
+      })
+    }
+
+    test('a timeout leaves jobs of earlier commands alone', async () => {
+      await runner.run('sleep 1000 & job=$!')
+      await failure(runner.exec('sleep 1000', { timeout: 100 }))
+      assert.strictEqual((await runner.exec(COUNT)).stdout, '1\n')
+      await runner.run('kill $job; wait $job; true')
+    })
+
+    test('partial output is in the result', async () => {
+      const error = await failure(runner.exec('echo before; sleep 1000', { timeout: 200 }))
+      assert.deepStrictEqual([error.stdout, error.signal], ['before\n', 'SIGTERM'])
+    })
+
+    test('an AbortSignal ends it before, while it waits, while it runs, and not after', async () => {
+      const reason = new Error('enough')
+      const over = AbortSignal.abort(reason)
+      const before = await failure(runner.exec('echo never', { signal: over }))
+      assert.deepStrictEqual([before.code, before.aborted, before.cause], ['ERR_ABORTED', true, reason])
+
+      const [blocking, waiting] = [new AbortController(), new AbortController()]
+      const running = runner.exec('echo ready; sleep 1000', { signal: blocking.signal })
+      const first = failure(running)
+      const second = failure(runner.exec('echo never', { signal: waiting.signal }))
+      waiting.abort(reason)
+      assert.deepStrictEqual([(await second).code, (await second).cause], ['ERR_ABORTED', reason])
+      for await (const line of running.stdout) if (line.includes('ready')) break
+      blocking.abort(reason)
+      assert.deepStrictEqual([(await first).code, (await first).stdout], ['ERR_ABORTED', 'ready\n'])
+
+      const later = new AbortController()
+      await runner.exec('true', { signal: later.signal })
+      later.abort()
+      assert.strictEqual((await runner.exec('echo on')).stdout, 'on\n')
+    })
+
+    test('kill() sends one signal to its processes', async () => {
+      const running = runner.exec('echo ready; sleep 1000')
+      for await (const line of running.stdout) if (line.includes('ready')) break
+      assert.strictEqual(running.kill('SIGINT'), true)
+      assert.strictEqual((await failure(running)).signal, 'SIGINT')
+      assert.strictEqual(running.kill(), false)
+    })
+
+    test('sh quotes every value', async () => {
+      const awkward = ['it\'s', '$HOME', '`id`', '"', '\\', ' a  b ', '*', '~', '-n', '#', 'é\n', '']
+      const { stdout } = await runner.sh`printf '<%s>' ${awkward} ${'one'} ${2}`
+      assert.strictEqual(stdout, [...awkward, 'one', '2'].map((word) => `<${word}>`).join(''))
+      assert.strictEqual((await runner.sh({ cwd: '/tmp' })`pwd`).stdout, '/tmp\n')
+    })
+
+    test('quote() makes any string one word, that is exactly it', async () => {
+      const random = (n) => String.fromCharCode(...Array.from({ length: n }, () => 1 + Math.floor(Math.random() * 126)))
+      for (let i = 0; i < 100; i++) {
+        const word = random(1 + i % 40)
+        assert.strictEqual((await runner.exec(`printf '%s' ${quote(word)}`)).stdout, word, JSON.stringify(word))
+      }
+    })
+
+    test('a stopped runner\'s command keeps what it had printed', async () => {
+      const other = new DockerRunner()
+      await other.start({ Image: `docker-exec-napi/${shell}` })
+      const running = other.exec('echo before; sleep 1000')
+      const ended = failure(running)
+      for await (const line of running.stdout) if (line.includes('before')) break
+      await other.stop()
+      assert.deepStrictEqual([(await ended).code, (await ended).stdout], ['ERR_STOPPED', 'before\n'])
+    })
+  })
+}
+
+describe('exec() refuses, before anything is sent,', () => {
+  for (const [options, words] of [
+    [null, /options/], [{ time: 1 }, /option time is unknown/], [{ timeout: 0 }, /timeout/], [{ timeout: '1s' }, /timeout/],
+    [{ killSignal: 'SIGNOPE' }, /no such signal/], [{ killGrace: -1 }, /killGrace/], [{ signal: {} }, /signal/],
+    [{ input: 7 }, /input/], [{ cwd: '' }, /cwd/], [{ env: { 'A-B': 'x' } }, /env/], [{ env: { A: {} } }, /env/],
+    [{ overflow: 'drop' }, /overflow/], [{ encoding: 'utf-99' }, /encoding/], [{ maxBuffer: -1 }, /maxBuffer/], [{ reject: 'no' }, /reject/]
+  ]) {
+    test(JSON.stringify(options), async () => {
+      const error = await failure(new DockerRunner().exec('true', options))
+      assert.strictEqual(error.code, 'ERR_INVALID_ARG_VALUE')
+      assert.match(error.message, words)
+    })
+  }
+
+  test('what can\'t be quoted', () => {
+    for (const value of [null, undefined, {}, NaN, [['nested']], 'a\0b']) assert.throws(() => quote(value), { code: 'ERR_INVALID_ARG_VALUE' })
+  })
+})
