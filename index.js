@@ -11,6 +11,10 @@ const { containerId, engineOptions, startOptions } = require('./lib/options.js')
 const { quote, template } = require('./lib/quote.js')
 const { ContainerStream } = require('./lib/stream.js')
 
+/** Runners whose container doesn't run yet: only they can remove it. */
+const unborn = new Set()
+process.on('exit', () => { for (const discard of unborn) discard() })
+
 /** Runners with commands under way: whoever awaits one needs its runner. */
 const busy = new Set()
 
@@ -29,6 +33,7 @@ class DockerRunner extends EventEmitter {
   #terminal = false
   #turn = 0
   #stopping = null
+  #discard = () => this.#native.discard()
 
   constructor(options) {
     super()
@@ -76,7 +81,10 @@ class DockerRunner extends EventEmitter {
     const json = startOptions(options)
     if (this.#stopping) await this.#stopping
     this.#turn = this.#native.turn()
-    const id = unwrap(await this.#native.create(json, this.#turn))
+    unborn.add(this.#discard)
+    const created = await this.#native.create(json, this.#turn)
+    if (typeof created !== 'string') unborn.delete(this.#discard)
+    const id = unwrap(created)
     this.#terminal = options?.Tty === true
     this.container = Object.freeze({ id })
     this.stream = null
@@ -95,6 +103,7 @@ class DockerRunner extends EventEmitter {
   async startContainer(container) {
     this.#own(container)
     unwrap(await this.#native.launch(this.#turn))
+    unborn.delete(this.#discard)
     this.#started.resolve()
     this.emit('container:start')
   }
@@ -219,6 +228,7 @@ class DockerRunner extends EventEmitter {
     const stopped = await stopping
     if (this.#stopping === stopping) this.#stopping = null
     unwrap(stopped)
+    unborn.delete(this.#discard)
     this.#gone()
   }
 

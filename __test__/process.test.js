@@ -4,7 +4,7 @@
 
 const assert = require('node:assert')
 const { describe, test } = require('node:test')
-const { api, gone, mine, node, timeout } = require('./helpers.js')
+const { api, gone, inspect, mine, node, timeout } = require('./helpers.js')
 
 const IDLE = null
 const SLEEPING = 'echo runs; sleep 1000'
@@ -102,23 +102,51 @@ describe('a program', { timeout }, () => {
     await own.none()
   })
 
-  for (const event of ['container:attach', 'container:start']) {
-    // Between create and start (a few ms) a container has nothing that ends it.
-    const todo = event === 'container:attach' && 'a later start could sweep what was created and never started'
-    test(`that is killed at ${event} leaves no container`, { todo }, async (t) => {
-      const own = mine()
-      t.after(async () => { for (const id of await own.left()) await api('DELETE', `/containers/${id}?force=1`) })
-      const child = node(t, `
-        const runner = new DockerRunner()
-        runner.once('${event}', () => { say('id', runner.container.id); process.kill(process.pid, 'SIGKILL') })
-        runner.start(options)
-      `, { options: own.options() })
-      const id = await child.said('id')
-      assert.equal((await child.exited).signal, 'SIGKILL')
-      await gone(id, 5000)
-      await own.none()
-    })
+  for (const [when, program] of [
+    ['as soon as it has asked for a start', "runner.start(options); say('asked')"],
+    ['at container:attach', "runner.once('container:attach', () => end()); runner.start(options)"],
+    ['when it has only created a container', 'runner.createContainer(options).then(() => end())'],
+    ['at container:start', "runner.once('container:start', () => end()); runner.start(options)"]
+  ]) {
+    for (const [how, end] of [['process.exit(7)', 'process.exit(7)'], ['an exception', 'setImmediate(() => { throw 7 })']]) {
+      test(`that ends by ${how} ${when} leaves no container`, async (t) => {
+        const own = mine()
+        const { exited } = node(t, `
+          const runner = new DockerRunner()
+          const end = () => { ${end} }
+          ${program}
+          ${program.includes('end()') ? '' : 'setTimeout(end, 8)'}
+        `, { options: own.options() })
+        assert.equal((await exited).signal, null)
+        for (const id of await own.left()) await gone(id, 5000)
+        await own.none()
+      })
+    }
   }
+
+  test('that is killed at container:start leaves no container', async (t) => {
+    const own = mine()
+    const child = node(t, `
+      const runner = new DockerRunner()
+      runner.once('container:start', () => { say('id', runner.container.id); process.kill(process.pid, 'SIGKILL') })
+      runner.start(options)
+    `, { options: own.options() })
+    await gone(await child.said('id'), 5000)
+    await own.none()
+  })
+
+  test('that is killed at container:attach leaves one that never runs', async (t) => {
+    const own = mine()
+    t.after(async () => { for (const id of await own.left()) await api('DELETE', `/containers/${id}?force=1`) })
+    const child = node(t, `
+      const runner = new DockerRunner()
+      runner.once('container:attach', () => { say('id', runner.container.id); process.kill(process.pid, 'SIGKILL') })
+      runner.start(options)
+    `, { options: own.options() })
+    const id = await child.said('id')
+    assert.equal((await child.exited).signal, 'SIGKILL')
+    assert.equal((await inspect(id)).State.Status, 'created')
+  })
 
   test('that ends with many runners leaves none of their containers', async (t) => {
     const own = mine()

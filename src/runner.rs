@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bollard::models::CreateImageInfo;
 use bytes::Bytes;
@@ -43,6 +44,9 @@ pub struct Input {
     /// Closes it when dropped.
     pub guard: oneshot::Sender<()>,
 }
+
+/// What a program's end may be held up by one container that doesn't run yet.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 const STARTING: &str = " while it was starting";
 
@@ -87,6 +91,8 @@ struct Front {
     session: Option<Arc<Session>>,
     /// The container that the session is in.
     place: Option<(Engine, String)>,
+    /// The name of a container that is being made, and doesn't run yet.
+    unborn: Option<String>,
     screen: Option<(Engine, String, mpsc::Sender<Bytes>)>,
     tap: Option<TapReader>,
     stopped: bool,
@@ -114,9 +120,11 @@ impl Runner {
             return Err(Error::AlreadyStarted);
         };
         let engine = self.unless_stopped(turn, self.engine()).await?;
+        self.front().unborn = Some(spec.name.clone());
         let id = match self.make(engine, &spec, turn).await {
             Ok(id) => id,
             Err(error) => {
+                self.front().unborn = None;
                 // The engine may have made it without our knowing.
                 let answered = matches!(error, Error::Refused { .. } | Error::Stopped(_));
                 if !answered {
@@ -215,6 +223,7 @@ impl Runner {
         let mut front = self.front();
         front.session = Some(Arc::new(session));
         front.place = Some((made.engine.clone(), made.id.clone()));
+        front.unborn = None;
         drop(front);
         Ok(())
     }
@@ -263,6 +272,7 @@ impl Runner {
         let session = {
             let mut front = self.front();
             front.stopped = true;
+            front.unborn = None;
             front.screen = None;
             front.place = None;
             front.session.take()
@@ -276,6 +286,31 @@ impl Runner {
             *life = Life::Started(made);
         }
         removed
+    }
+
+    /// Removes a container that doesn't run yet, when the program is about to end: nothing
+    /// else would. Blocks the thread for at most [`LAST_MOMENT`]; whatever fails by then
+    /// stays.
+    pub fn discard(&self) {
+        let Some(name) = self.front().unborn.take() else {
+            return;
+        };
+        let (options, environment) = (self.options.clone(), self.environment.clone());
+        // A thread of its own: the runtime may be ending too.
+        let discard = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(async {
+                let removal = async {
+                    let engine = Engine::connect_in(&options, &environment).await?;
+                    container::remove_unborn(&engine, &name).await
+                };
+                let _ = tokio::time::timeout(LAST_MOMENT, removal).await;
+            });
+            std::io::Result::Ok(())
+        });
+        let _ = discard.join();
     }
 
     /// Queues a command; see [`Session::submit`].

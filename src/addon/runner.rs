@@ -124,6 +124,12 @@ impl NativeRunner {
         promise(env, async move { runner.stop().await.map(|()| true) })
     }
 
+    /// Removes a container that doesn't run yet: for a program that is about to end.
+    #[napi]
+    pub fn discard(&self) {
+        self.runner.discard();
+    }
+
     #[napi]
     pub fn pull<'env>(&self, env: &'env Env, image: String) -> Promise<'env, bool> {
         let runner = self.runner.clone();

@@ -110,6 +110,28 @@ pub async fn remove(engine: &Engine, container: &str) -> Result<()> {
     }
 }
 
+/// Removes a container as soon as there is one of this name: its creation may be on its way.
+pub async fn remove_unborn(engine: &Engine, name: &str) -> Result<()> {
+    let options = RemoveContainerOptions {
+        force: true,
+        v: true,
+        ..Default::default()
+    };
+    loop {
+        let removed = engine
+            .docker()
+            .remove_container(name, Some(options.clone()))
+            .await;
+        match removed.map_err(|error| engine_error("remove container", error)) {
+            Err(Error::Refused { status: 404, .. }) => tokio::time::sleep(AGAIN).await,
+            removed => return removed,
+        }
+    }
+}
+
+/// The pause between two looks for a container that is being made.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// Waits until the engine has removed the container, which it is about to.
 async fn removed(engine: &Engine, container: &str) -> Result<()> {
     let time = engine.timeout();
