@@ -3,42 +3,33 @@
 // DockerRunner: docker-exec's contract over the addon. No protocol here: a command goes in
 // under a number, and comes back settled under it.
 
-const { EventEmitter } = require('node:events')
 const { NativeRunner } = require('./native.js')
 const { DockerExecError, ExecError, describe, invalid, toError, unwrap } = require('./lib/errors.js')
-const { exec } = require('./lib/exec.js')
-const { containerId, engineOptions, startOptions } = require('./lib/options.js')
-const { quote, template } = require('./lib/quote.js')
+const { containerId, engineOptions, jsonOptions } = require('./lib/options.js')
+const { quote } = require('./lib/quote.js')
+const { DockerSession } = require('./lib/session.js')
+const { Shell, kEvent, kNative, kType } = require('./lib/shell.js')
 const { ContainerStream } = require('./lib/stream.js')
 
 /** Runners whose container doesn't run yet: only they can remove it. */
 const unborn = new Set()
 process.on('exit', () => { for (const discard of unborn) discard() })
 
-/** Runners with commands under way: whoever awaits one needs its runner. */
-const busy = new Set()
-
-class DockerRunner extends EventEmitter {
+class DockerRunner extends Shell {
   /** Where the engine is: `docker.engine()` connects and tells. */
   docker
   /** The container, or null. */
   container = null
-  /** The container's stream, or null. */
-  stream = null
-
-  #native
-  #pending = new Map()
-  #last = 0
   #started = null
   #terminal = false
   #turn = 0
   #stopping = null
-  #discard = () => this.#native.discard()
+  #discard = () => this[kNative].discard()
 
   constructor(options) {
     super()
-    this.#native = new NativeRunner(engineOptions(options), DockerRunner.#listener(new WeakRef(this)))
-    this.docker = Object.freeze({ engine: async () => unwrap(await this.#native.engine()) })
+    this[kNative] = new NativeRunner(engineOptions(options), Shell.listener(this))
+    this.docker = Object.freeze({ engine: async () => unwrap(await this[kNative].engine()) })
   }
 
   async start(options) {
@@ -53,22 +44,6 @@ class DockerRunner extends EventEmitter {
     }
   }
 
-  async run(command) {
-    const { exitCode, failure } = await this.#type(command)
-    if (failure) throw toError(failure)
-    if (exitCode !== 0) throw exitCode
-    return 0
-  }
-
-  exec(command, options) {
-    return exec((text, checked) => this.#submit((id) => this.#native.exec(id, text, checked)), command, options)
-  }
-
-  sh(strings, ...values) {
-    if (Array.isArray(strings?.raw)) return this.exec(template(strings, values))
-    return (inner, ...values) => this.exec(template(inner, values), strings)
-  }
-
   async stop() {
     await this.#end()
   }
@@ -77,12 +52,17 @@ class DockerRunner extends EventEmitter {
     await this.stop()
   }
 
+  async session(options) {
+    const json = jsonOptions(options, 'session')
+    return DockerSession.open(this, (listener) => this[kNative].session(json, listener))
+  }
+
   async createContainer(options) {
-    const json = startOptions(options)
+    const json = jsonOptions(options, 'start')
     if (this.#stopping) await this.#stopping
-    this.#turn = this.#native.turn()
+    this.#turn = this[kNative].turn()
     unborn.add(this.#discard)
-    const created = await this.#native.create(json, this.#turn)
+    const created = await this[kNative].create(json, this.#turn)
     if (typeof created !== 'string') unborn.delete(this.#discard)
     const id = unwrap(created)
     this.#terminal = options?.Tty === true
@@ -93,7 +73,7 @@ class DockerRunner extends EventEmitter {
 
   async attachContainer(container) {
     this.#own(container)
-    unwrap(await this.#native.attach(this.#turn))
+    unwrap(await this[kNative].attach(this.#turn))
     this.#started = deferred()
     this.stream = new ContainerStream(this.#source())
     this.emit('container:attach')
@@ -102,7 +82,7 @@ class DockerRunner extends EventEmitter {
 
   async startContainer(container) {
     this.#own(container)
-    unwrap(await this.#native.launch(this.#turn))
+    unwrap(await this[kNative].launch(this.#turn))
     unborn.delete(this.#discard)
     this.#started.resolve()
     this.emit('container:start')
@@ -110,22 +90,22 @@ class DockerRunner extends EventEmitter {
 
   waitContainer(container) {
     const id = containerId(container, this.container)
-    this.#native.wait(id).then(unwrap).catch((error) => this.#fail(error))
+    this[kNative].wait(id).then(unwrap).catch((error) => this.#fail(error))
   }
 
   async pullContainer(image) {
     if (typeof image !== 'string' || image === '') throw invalid(`image must be a name, not ${describe(image)}`)
-    unwrap(await this.#native.pull(image))
+    unwrap(await this[kNative].pull(image))
   }
 
   async removeContainer(container) {
     const id = containerId(container, this.container)
     if (id === this.container?.id) await this.#end()
-    else unwrap(await this.#native.remove(id))
+    else unwrap(await this[kNative].remove(id))
   }
 
   async killContainer(container) {
-    unwrap(await this.#native.kill(containerId(container, this.container)))
+    unwrap(await this[kNative].kill(containerId(container, this.container)))
   }
 
   async resize(columns, rows) {
@@ -134,7 +114,7 @@ class DockerRunner extends EventEmitter {
         throw invalid(`${name} must be a number from 1 to ${0xffff}, not ${describe(value)}`)
       }
     }
-    unwrap(await this.#native.resize(columns, rows))
+    unwrap(await this[kNative].resize(columns, rows))
   }
 
   async streamEnd() {
@@ -147,60 +127,15 @@ class DockerRunner extends EventEmitter {
   }
 
   /** Made outside the constructor, whose closures share a scope that holds the runner. */
-  static #listener(runner) {
-    return (name, detail) => runner.deref()?.#on(name, detail)
-  }
-
   #own(container) {
     if (this.container === null || containerId(container, this.container) !== this.container.id) {
       throw invalid('only the container that createContainer() of this runner made last')
     }
   }
 
-  /** Runs a command whose output is the stream's. */
-  #type(command) {
-    if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)
-    return this.#submit((id) => this.#native.run(id, command)).settled
-  }
-
-  /** Queues a command with the addon, under a new number. */
-  #submit(queue) {
-    const id = this.#last = (this.#last + 1) >>> 0
-    const native = queue(id)
-    if (native !== null) unwrap(native)
-    const outputs = []
-    const settled = new Promise((resolve) => this.#pending.set(id, { resolve, outputs }))
-    if (this.#pending.size === 1) {
-      this.#hold(true)
-      this.emit('start')
-    }
-    return { native, settled, outputs }
-  }
-
-  /** While a command is under way the program stays alive, and so does this runner. */
-  #hold(on) {
-    this.#native.hold(on)
-    if (on) busy.add(this)
-    else busy.delete(this)
-  }
-
-  #on(name, detail) {
-    if (name === 'settled') this.#settle(detail)
-    else if (name === 'readable') this.stream?.pull()
-    else if (name === 'output') this.#pending.get(detail.id)?.outputs[detail.stream]?.pull()
-    else if (name === 'pull') this.emit('pull:progress', JSON.parse(detail.progress))
+  [kEvent](name, detail) {
+    if (name === 'pull') this.emit('pull:progress', JSON.parse(detail.progress))
     else this.#ended(detail.failure)
-  }
-
-  #settle(detail) {
-    const { resolve, outputs } = this.#pending.get(detail.id)
-    this.#pending.delete(detail.id)
-    if (this.#pending.size === 0) this.#hold(false)
-    for (const stream of [this.stream, ...outputs]) stream?.pull()
-    resolve(detail)
-    if (detail.shellRestarted) this.emit('shell:restart')
-    if (!detail.failure) this.emit('exit', String(detail.exitCode))
-    if (this.#pending.size > 0) this.emit('start')
   }
 
   #ended(failure) {
@@ -223,7 +158,7 @@ class DockerRunner extends EventEmitter {
   }
 
   async #end() {
-    const stopping = this.#native.stop()
+    const stopping = this[kNative].stop()
     this.#stopping = stopping
     const stopped = await stopping
     if (this.#stopping === stopping) this.#stopping = null
@@ -239,19 +174,19 @@ class DockerRunner extends EventEmitter {
     const current = () => this.container === container && this.#started === started
     return {
       terminal: this.#terminal,
-      read: (max) => this.container === container && this.#native.read(max),
-      dropped: () => this.container === container ? this.#native.dropped() : 0,
+      read: (max) => this.container === container && this[kNative].read(max),
+      dropped: () => this.container === container ? this[kNative].dropped() : 0,
       type: async (text) => {
         // What was typed into a container that never started ends with it; start() tells.
         if (!started.settled && !await started.promise.then(() => true, () => false)) return
         if (!current()) throw toError(ENDED)
         // Typed, not awaited: how it ends is its own affair.
-        this.#type(text)
+        this[kType](text)
       },
       keys: async (bytes) => {
         await started.promise
         if (!current()) throw toError(ENDED)
-        if (!unwrap(await this.#native.type(bytes))) throw toError(ENDED)
+        if (!unwrap(await this[kNative].type(bytes))) throw toError(ENDED)
       },
       end: async () => {
         if (current()) await this.#end()
@@ -274,6 +209,7 @@ function deferred() {
 
 module.exports = DockerRunner
 module.exports.DockerRunner = DockerRunner
+module.exports.DockerSession = DockerSession
 module.exports.DockerExecError = DockerExecError
 module.exports.ExecError = ExecError
 module.exports.quote = quote

@@ -21,11 +21,11 @@ function engineOptions(options) {
   return checked
 }
 
-/** `start(options)`, as JSON for the addon; what JSON would leave out silently is refused. */
-function startOptions(options) {
-  return JSON.stringify(object(options, 'start options'), (name, value) => {
+/** The options of a call, as JSON for the addon; what JSON would leave out silently is refused. */
+function jsonOptions(options, call) {
+  return JSON.stringify(object(options, `${call} options`), (name, value) => {
     if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
-      throw invalid(`start option ${name} can't be a ${typeof value}`)
+      throw invalid(`${call} option ${name} can't be a ${typeof value}`)
     }
     return value
   })
@@ -76,4 +76,4 @@ function milliseconds(value, name) {
   return value
 }
 
-module.exports = { containerId, engineOptions, startOptions }
+module.exports = { containerId, engineOptions, jsonOptions }

@@ -2,7 +2,7 @@
 //! overtaken by [`Runner::stop`], and what fails half-way is undone.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bollard::models::CreateImageInfo;
@@ -10,16 +10,20 @@ use bytes::Bytes;
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use uuid::Uuid;
 
 use crate::engine::context::Environment;
 use crate::engine::endpoint::EngineOptions;
+use crate::engine::exec::SessionOptions;
 use crate::engine::spec::{Pull, Spec};
 use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
 use crate::engine::{container, exec, frames, image, input, terminal};
 use crate::error::{Error, Result};
 use crate::session::tap::{self, Taken, Tap, TapReader};
-use crate::session::{Beside, Command, Future as Pending, Outcome, Session, Ticket, Wiring};
+use crate::session::{
+    Beside, Command, Future as Pending, Outcome, Session, Ticket, Wiring, termination,
+};
 
 /// What happens to a runner without being asked for.
 #[derive(Debug)]
@@ -94,6 +98,8 @@ struct Front {
     /// The name of a container that is being made, and doesn't run yet.
     unborn: Option<String>,
     screen: Option<(Engine, String, mpsc::Sender<Bytes>)>,
+    /// Those beside it.
+    sessions: Vec<Weak<Session>>,
     tap: Option<TapReader>,
     stopped: bool,
 }
@@ -275,6 +281,13 @@ impl Runner {
             front.unborn = None;
             front.screen = None;
             front.place = None;
+            for session in front
+                .sessions
+                .drain(..)
+                .filter_map(|session| session.upgrade())
+            {
+                session.close(Error::Stopped(""));
+            }
             front.session.take()
         };
         if let Some(session) = session {
@@ -313,6 +326,64 @@ impl Runner {
         let _ = discard.join();
     }
 
+    /// Opens another shell in the running container, beside the first: with its own queue,
+    /// directory and variables. `tap` takes the output that belongs to no result. It ends
+    /// with the runner's container at the latest.
+    pub async fn session(
+        &self,
+        options: &str,
+        tap: Tap,
+        ended: impl FnOnce(Error) + Send + 'static,
+    ) -> Result<Arc<Session>> {
+        let options = SessionOptions::parse(options)?;
+        let (engine, id) = self.place("session()")?;
+        let hello = Uuid::new_v4();
+        let connection = exec::attach(&engine, &id, options.config(&hello)).await?;
+        let (output, input) = split(connection);
+        let dead = container::died(engine.clone(), id.clone());
+        let autopsy = async {
+            dead.await
+                .unwrap_or_else(|| Error::Lost("its leash was killed".into()))
+        };
+        let wiring = Wiring {
+            output: frames::multiplexed(output),
+            input,
+            hello,
+            beside: beside(engine, id),
+            autopsy: Box::pin(autopsy),
+            tap,
+            terminal: None,
+        };
+        let session = Arc::new(Session::open(wiring, ended).await?);
+        let mut front = self.front();
+        front.sessions.retain(|other| other.strong_count() > 0);
+        front.sessions.push(Arc::downgrade(&session));
+        Ok(session)
+    }
+
+    /// Ends a session, and all that its commands have started and that still descends from
+    /// it.
+    pub async fn close(&self, session: &Session) -> Result<()> {
+        let reason = Error::Stopped(", or this session of it closed");
+        session.expect_end(reason.clone());
+        if let Ok((engine, id)) = self.place("close()") {
+            exec::shell(&engine, &id, termination::kill_below(session.leader())).await?;
+        }
+        session.close(reason);
+        session.ended().await;
+        Ok(())
+    }
+
+    /// The running container.
+    fn place(&self, caller: &'static str) -> Result<(Engine, String)> {
+        let front = self.front();
+        match front.place.clone() {
+            Some(place) => Ok(place),
+            None if front.stopped => Err(Error::Stopped("")),
+            None => Err(Error::NotStarted(caller)),
+        }
+    }
+
     /// Queues a command; see [`Session::submit`].
     pub fn run(
         &self,
@@ -332,8 +403,7 @@ impl Runner {
 
     /// An input for a command of this container, which is opened when its path is awaited.
     pub fn input(&self) -> Result<Input> {
-        let place = self.front().place.clone();
-        let (engine, container) = place.ok_or(Error::NotStarted("exec()"))?;
+        let (engine, container) = self.place("exec()")?;
         let (sender, bytes) = mpsc::channel(input::CHUNKS);
         let (guard, done) = oneshot::channel();
         let path = Box::pin(input::open(engine, container, bytes, done));

@@ -1,6 +1,6 @@
 //! The native half of one `exec()`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use napi::Env;
@@ -8,12 +8,14 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Either};
 use napi_derive::napi;
 use tokio::sync::mpsc;
 
+use super::events::Events;
 use super::{Failure, Promise, promise};
-use crate::error::Error;
-use crate::session::Ticket;
-use crate::session::output::Overflow;
-use crate::session::tap::{Taken, TapReader};
-use crate::session::termination::{Control, Limits};
+use crate::error::{Error, Result};
+use crate::runner::Runner;
+use crate::session::output::{Keep, Overflow};
+use crate::session::tap::{self, Taken, Tap, TapReader};
+use crate::session::termination::{CONTROLS, Control, Limits};
+use crate::session::{Command, Outcome, Ticket};
 
 /// What `exec()` was asked for, checked.
 #[napi(object)]
@@ -137,4 +139,66 @@ pub(super) fn taken(env: &Env, taken: Taken) -> napi::Result<Either<BufferSlice<
 }
 
 /// A command, or why there is none.
-pub type Submitted = Either<NativeCommand, Failure>;
+pub(super) type Submitted = Either<NativeCommand, Failure>;
+
+pub(super) fn submitted(command: Result<NativeCommand>) -> Submitted {
+    match command {
+        Ok(command) => Either::A(command),
+        Err(error) => Either::B(Failure::from(&error)),
+    }
+}
+
+/// What is called when a command has settled.
+pub(super) type Done = Box<dyn FnOnce(Outcome) + Send>;
+
+/// Queues a command through `queue`; its events go out under `id`.
+pub(super) fn submit(
+    runner: &Runner,
+    events: &Arc<Events>,
+    id: u32,
+    text: String,
+    options: &ExecOptions,
+    queue: impl FnOnce(Command, Done) -> Result<Ticket>,
+) -> Result<NativeCommand> {
+    let ((stdout, out), (stderr, err)) = (stream(events, id, 0), stream(events, id, 1));
+    let (control, requests) = mpsc::channel(CONTROLS);
+    let input = if options.input {
+        Some(runner.input()?)
+    } else {
+        None
+    };
+    let (sender, stdin, guard) = match input {
+        Some(input) => (Some(input.sender), Some(input.path), Some(input.guard)),
+        None => (None, None, None),
+    };
+    let command = Command {
+        text,
+        keep: Some(Keep {
+            limit: options.limit as usize,
+            overflow: options.overflow(),
+            all: options.all,
+            live: Some([stdout, stderr]),
+        }),
+        limits: options.limits(),
+        restore: options.restore,
+        control: Some(requests),
+        stdin,
+    };
+    let events = events.clone();
+    let done = move |outcome| {
+        drop(guard);
+        events.settled(id, outcome, true);
+    };
+    let ticket = queue(command, Box::new(done))?;
+    Ok(NativeCommand {
+        ticket,
+        control,
+        streams: [out, err],
+        input: Mutex::new(sender),
+    })
+}
+
+fn stream(events: &Arc<Events>, id: u32, stream: u32) -> (Tap, TapReader) {
+    let events = events.clone();
+    tap::tap(move || events.output(id, stream))
+}

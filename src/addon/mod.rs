@@ -6,6 +6,7 @@
 mod command;
 mod events;
 mod runner;
+mod session;
 
 use std::future::Future;
 

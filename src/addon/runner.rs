@@ -1,25 +1,22 @@
 //! The native half of `DockerRunner`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, BufferSlice, Either, FnArgs, Function};
 use napi_derive::napi;
-use tokio::sync::mpsc;
 
-use super::command::{ExecOptions, NativeCommand, Submitted, taken};
+use super::command::{ExecOptions, Submitted, submit, submitted, taken};
 use super::events::{Detail, Events};
+use super::session::NativeSession;
 use super::{Failure, Promise, promise};
 use crate::engine::container;
 use crate::engine::context::Environment;
 use crate::engine::endpoint::EngineOptions;
-use crate::error::Result;
-use crate::runner::Runner;
+use crate::runner::{Event, Runner};
 use crate::session::Command;
-use crate::session::output::Keep;
-use crate::session::tap::{self, Tap, TapReader};
-use crate::session::termination::CONTROLS;
+use crate::session::tap;
 
 /// Where the engine is; each field as in the facade's options.
 #[napi(object)]
@@ -196,54 +193,32 @@ impl NativeRunner {
     /// Queues a command, which will be `settled` under `id`, with its output.
     #[napi]
     pub fn exec(&self, id: u32, text: String, options: ExecOptions) -> Submitted {
-        match self.submit(id, text, &options) {
-            Ok(command) => Either::A(command),
-            Err(error) => Either::B(Failure::from(&error)),
-        }
+        let run = |command, done| self.runner.run(command, done);
+        submitted(submit(&self.runner, &self.events, id, text, &options, run))
     }
 
-    fn submit(&self, id: u32, text: String, options: &ExecOptions) -> Result<NativeCommand> {
-        let ((stdout, out), (stderr, err)) = (self.stream(id, 0), self.stream(id, 1));
-        let (control, requests) = mpsc::channel(CONTROLS);
-        let input = if options.input {
-            Some(self.runner.input()?)
-        } else {
-            None
-        };
-        let (sender, stdin, guard) = match input {
-            Some(input) => (Some(input.sender), Some(input.path), Some(input.guard)),
-            None => (None, None, None),
-        };
-        let command = Command {
-            text,
-            keep: Some(Keep {
-                limit: options.limit as usize,
-                overflow: options.overflow(),
-                all: options.all,
-                live: Some([stdout, stderr]),
-            }),
-            limits: options.limits(),
-            restore: options.restore,
-            control: Some(requests),
-            stdin,
-        };
-        let events = self.events.clone();
-        let done = move |outcome| {
-            drop(guard);
-            events.settled(id, outcome, true);
-        };
-        let ticket = self.runner.run(command, done)?;
-        Ok(NativeCommand {
-            ticket,
-            control,
-            streams: [out, err],
-            input: Mutex::new(sender),
+    /// Opens another shell, with events of its own.
+    #[napi]
+    pub fn session<'env>(
+        &self,
+        env: &'env Env,
+        options: String,
+        on_event: Function<FnArgs<(String, Detail)>, ()>,
+    ) -> Promise<'env, NativeSession> {
+        let runner = self.runner.clone();
+        let events = Arc::new(Events::new(&on_event)?);
+        promise(env, async move {
+            let (readable, ended) = (events.clone(), events.clone());
+            let (tap, reader) = tap::tap(move || readable.event(Event::Readable));
+            let ended = move |reason| ended.event(Event::Ended(reason));
+            let session = runner.session(&options, tap, ended).await?;
+            Ok(NativeSession {
+                runner,
+                session,
+                events,
+                tap: reader,
+            })
         })
-    }
-
-    fn stream(&self, id: u32, stream: u32) -> (Tap, TapReader) {
-        let events = self.events.clone();
-        tap::tap(move || events.output(id, stream))
     }
 
     /// Output that belongs to no result; without any, whether there may be more.

@@ -165,6 +165,13 @@ pub async fn wait(engine: &Engine, container: &str, condition: &str) -> Result<i
 
 /// Why the output of a container has ended, as far as the engine knows.
 pub async fn autopsy(engine: Engine, container: String) -> Error {
+    died(engine, container)
+        .await
+        .unwrap_or_else(|| Error::Gone("it has ended".into()))
+}
+
+/// How a container has ended, if the engine tells in time that it has.
+pub async fn died(engine: Engine, container: String) -> Option<Error> {
     let events = EventsOptions {
         since: Some("0".into()),
         until: None,
@@ -184,9 +191,11 @@ pub async fn autopsy(engine: Engine, container: String) -> Error {
         Ok(None)
     });
     match found.await {
-        Ok(Ok(Some(code))) => Error::Gone(format!("it ended with exit code {code}{memory}")),
-        Ok(Ok(None)) | Err(_) => Error::Gone(format!("it has ended{memory}")),
-        Ok(Err(error)) => Error::Lost(error.to_string()),
+        Ok(Ok(Some(code))) => Some(Error::Gone(format!(
+            "it ended with exit code {code}{memory}"
+        ))),
+        Ok(Err(error)) => Some(Error::Lost(error.to_string())),
+        Ok(Ok(None)) | Err(_) => None,
     }
 }
 

@@ -2,12 +2,14 @@
 
 use bollard::models::ExecConfig;
 use futures_util::StreamExt;
+use serde::Deserialize;
 use serde_json::json;
+use uuid::Uuid;
 
-use super::frames;
-use super::transport::{Engine, engine_error};
+use super::transport::{Engine, Hijacked, engine_error};
+use super::{frames, options};
 use crate::error::{Error, Result};
-use crate::session::Fd;
+use crate::session::{Fd, script};
 
 /// What is kept of such a process's stdout, in bytes.
 const OUTPUT: usize = 64 * 1024;
@@ -53,6 +55,58 @@ async fn run(engine: &Engine, container: &str, arguments: Vec<String>) -> Result
         }
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// What `session()` was asked for: fields of the Engine API's "Create an exec instance", and
+/// the shell.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SessionOptions {
+    #[serde(rename = "Shell")]
+    shell: String,
+    #[serde(rename = "WorkingDir")]
+    working_dir: Option<String>,
+    #[serde(rename = "Env")]
+    env: Option<Vec<String>>,
+    #[serde(rename = "User")]
+    user: Option<String>,
+}
+
+impl SessionOptions {
+    /// Reads them, as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Argument`], which names the option.
+    pub fn parse(options: &str) -> Result<Self> {
+        options::read("session", options::json(options)?)
+    }
+
+    /// The request for a leash that says `hello`.
+    pub fn config(self, hello: &Uuid) -> ExecConfig {
+        ExecConfig {
+            cmd: Some(script::leash(&self.shell, hello)),
+            working_dir: self.working_dir,
+            env: self.env,
+            user: self.user,
+            ..ExecConfig::default()
+        }
+    }
+}
+
+/// Runs a process with all three streams, and takes its connection over.
+pub async fn attach(engine: &Engine, container: &str, config: ExecConfig) -> Result<Hijacked> {
+    let all = Some(true);
+    let config = ExecConfig {
+        attach_stdin: all,
+        attach_stdout: all,
+        attach_stderr: all,
+        ..config
+    };
+    let id = create(engine, container, config).await?;
+    let body = json!({ "Detach": false, "Tty": false });
+    engine
+        .hijack(&format!("/exec/{id}/start"), Some(body))
+        .await
 }
 
 /// Creates an exec, and gives its id.

@@ -16,6 +16,7 @@ pub mod exec;
 pub mod frames;
 pub mod image;
 pub mod input;
+mod options;
 pub mod spec;
 mod ssh;
 pub mod terminal;

@@ -3,10 +3,10 @@
 
 use bollard::models::{ContainerCreateBody, HostConfig};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::options;
 use crate::error::{Error, Result};
 use crate::session::script;
 
@@ -123,10 +123,7 @@ impl Spec {
     /// [`Error::Argument`] for what the API doesn't know, a wrong type, or a field that the
     /// session decides; it names the option.
     pub fn parse(options: &str) -> Result<Self> {
-        let options: Option<Map<String, Value>> =
-            read(serde_json::from_str(options).map_err(|error| {
-                Error::Argument(format!("start options are not JSON: {error}"))
-            })?)?;
+        let options: Option<Map<String, Value>> = options::read("start", options::json(options)?)?;
         let mut rest = options.unwrap_or_default();
         rest.retain(|_, value| !value.is_null());
         refuse_decided(&rest)?;
@@ -134,8 +131,8 @@ impl Spec {
             .iter()
             .filter_map(|name| rest.remove_entry(*name))
             .collect();
-        let own: Own = read(Value::Object(own))?;
-        let body = read(Value::Object(rest))?;
+        let own: Own = options::read("start", Value::Object(own))?;
+        let body = options::read("start", Value::Object(rest))?;
         Ok(Self::of(own, body))
     }
 
@@ -254,32 +251,6 @@ fn refuse_decided(options: &Map<String, Value>) -> Result<()> {
             "start option {path} can't be set: {why}; leave it out"
         ))),
         None => Ok(()),
-    }
-}
-
-/// Reads `value` as a `T`, to the last field.
-fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
-    let mut unknown = None;
-    let mut track = serde_path_to_error::Track::new();
-    let path = serde_path_to_error::Deserializer::new(value, &mut track);
-    let read = serde_ignored::deserialize(path, |path| {
-        unknown.get_or_insert_with(|| path.to_string().replace(".?", ""));
-    });
-    let parsed = read.map_err(|error| {
-        let path = track.path().to_string();
-        let place = if path == "." {
-            "the options".into()
-        } else {
-            format!("option {path}")
-        };
-        Error::Argument(format!("start: {place}: {error}"))
-    })?;
-    match unknown {
-        Some(path) => Err(Error::Argument(format!(
-            "start option {path} is unknown: options are spelled as in the Engine API \
-             (\"Create a container\": Image, Env, HostConfig, …)"
-        ))),
-        None => Ok(parsed),
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn drive<O, I>(
     wiring: Wiring<O, I>,
     mut queue: mpsc::Receiver<Request>,
     end: super::End,
-    ready: oneshot::Sender<Result<()>>,
+    ready: oneshot::Sender<Result<String>>,
     ended: impl FnOnce(Error),
 ) where
     O: Stream<Item = Result<(Fd, Bytes)>> + Unpin,
@@ -47,8 +47,8 @@ pub(super) async fn drive<O, I>(
             let _ = ready.send(Err(reason.clone()));
             reason
         }
-        Ok(()) => {
-            let _ = ready.send(Ok(()));
+        Ok(leader) => {
+            let _ = ready.send(Ok(leader));
             let Err(reason) = driver.serve(&mut queue).await;
             reason
         }
@@ -101,6 +101,7 @@ where
             broken: None,
             terminal: wiring.terminal,
             closing: end.0.subscribe(),
+            expected: end.1.clone(),
             autopsy: wiring.autopsy,
             tap: wiring.tap,
             outbox: Outbox::default(),
@@ -121,8 +122,8 @@ where
         }
     }
 
-    /// Waits for the leash's hello, then for a shell.
-    async fn open(&mut self) -> Result<()> {
+    /// Waits for the leash's hello, then for a shell. Gives the leash's process id.
+    async fn open(&mut self) -> Result<String> {
         let mut words = Sink::head(LAST_WORDS);
         let mut unwatched = None;
         let hello = self.until(self.hello, &mut words, &mut unwatched, None);
@@ -133,14 +134,14 @@ where
         {
             Ok(End::Mark(pid)) => {
                 self.reports = Reports::of(&pid, self.link.terminal.is_some());
+                self.new_shell().await.map(|()| pid)
             }
-            Ok(_) => return Err(Error::Protocol("a report before its shell".into())),
-            Err(error @ (Error::Gone(_) | Error::NoShell(_))) => {
-                return Err(last_words(words).map_or(error, Error::NoShell));
+            Ok(_) => Err(Error::Protocol("a report before its shell".into())),
+            Err(error @ (Error::Gone(_) | Error::Lost(_) | Error::NoShell(_))) => {
+                Err(last_words(words).map_or(error, Error::NoShell))
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        self.new_shell().await
     }
 
     async fn serve(&mut self, queue: &mut mpsc::Receiver<Request>) -> Result<Infallible> {

@@ -1,6 +1,7 @@
 //! A session's connection: reads what comes, and writes meanwhile what is to be written, so
 //! that neither waits for the other.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -27,6 +28,8 @@ pub(super) struct Link<O, I> {
     pub(super) terminal: Option<Terminal>,
     /// Why the session is to end, as soon as it is.
     pub(super) closing: watch::Receiver<Option<Error>>,
+    /// Why the output is to end, where that is known before.
+    pub(super) expected: Arc<OnceLock<Error>>,
     pub(super) autopsy: Future<Error>,
     pub(super) tap: Tap,
     /// For the shell.
@@ -65,7 +68,10 @@ where
                 keys = keys(&mut self.terminal, &mut self.keys) => self.keys.put(&keys),
                 chunk = self.output.next() => return match chunk {
                     Some(chunk) => chunk,
-                    None => Err((&mut self.autopsy).await),
+                    None => Err(match self.expected.get() {
+                        Some(reason) => reason.clone(),
+                        None => (&mut self.autopsy).await,
+                    }),
                 },
             }
         }

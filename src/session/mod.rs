@@ -20,7 +20,7 @@ pub mod termination;
 pub mod watchdog;
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -172,11 +172,12 @@ impl Ticket {
 pub struct Session {
     requests: mpsc::Sender<Request>,
     end: End,
+    leader: String,
 }
 
 /// Why the session is to end, or has ended: the first reason stays.
 #[derive(Debug, Clone)]
-struct End(Arc<watch::Sender<Option<Error>>>);
+struct End(Arc<watch::Sender<Option<Error>>>, Arc<OnceLock<Error>>);
 
 impl End {
     fn set(&self, reason: Error) {
@@ -205,14 +206,19 @@ impl Session {
         I: AsyncWrite + Unpin + Send + 'static,
     {
         let (requests, queue) = mpsc::channel(MAX_QUEUED);
-        let end = End(Arc::new(watch::Sender::new(None)));
+        let end = End(Arc::new(watch::Sender::new(None)), Arc::default());
         let (ready, is_ready) = oneshot::channel();
         tokio::spawn(driver::drive(wiring, queue, end.clone(), ready, ended));
-        let session = Self { requests, end };
-        match is_ready.await {
-            Ok(ready) => ready.map(|()| session),
-            Err(_) => Err(Error::Lost("its task has ended".into())),
-        }
+        let mut session = Self {
+            requests,
+            end,
+            leader: String::new(),
+        };
+        session.leader = match is_ready.await {
+            Ok(ready) => ready?,
+            Err(_) => return Err(Error::Lost("its task has ended".into())),
+        };
+        Ok(session)
     }
 
     /// Queues a command: they run one at a time, in the order of these calls. `done` is
@@ -259,9 +265,20 @@ impl Session {
         outcome.exit.clone().map(|_| outcome)
     }
 
+    /// The leash's process id, in its own namespace.
+    pub fn leader(&self) -> &str {
+        &self.leader
+    }
+
     /// Ends the session: whatever runs or waits fails with `reason`.
     pub fn close(&self, reason: Error) {
         self.end.set(reason);
+    }
+
+    /// When its output ends from now on, that was wanted: whatever runs or waits fails with
+    /// `reason` then.
+    pub fn expect_end(&self, reason: Error) {
+        let _ = self.end.1.set(reason);
     }
 
     /// Resolves when the session has ended and its connection is closed.

@@ -62,9 +62,10 @@ impl Default for Limits {
 /// Sends a signal to the processes of a command: what descends from the shell and has begun
 /// with the command or after it, and what such processes have left to the container's init.
 /// Says how many there were. Arguments: shell, signal, the machine's uptime when the command
-/// began, in hundredths of a second, and the jobs that the shell had then.
+/// began, in hundredths of a second, the jobs that the shell had then, and whether to look
+/// for what was left to init.
 const SIGNAL: &str = r#"
-shell=$1 signal=$2 since=$3 jobs=$4
+shell=$1 signal=$2 since=$3 jobs=$4 orphans=$5
 read -r group </proc/"$shell"/cgroup
 known=" $shell " found= more=1
 while [ "$more" ]; do
@@ -77,7 +78,7 @@ while [ "$more" ]; do
     [ "$1" != Z ] && [ "${20}" -ge "$since" ] || continue
     case $known in
       *" $2 "*) ;;
-      *) [ "$2" = 1 ] && read -r other </proc/"$pid"/cgroup && [ "$other" = "$group" ] || continue ;;
+      *) [ "$orphans" ] && [ "$2" = 1 ] && read -r other </proc/"$pid"/cgroup && [ "$other" = "$group" ] || continue ;;
     esac
     known="$known$pid " found="$found $pid" more=1
   done 2>/dev/null
@@ -272,8 +273,18 @@ impl Termination {
 
 /// A script, and its arguments.
 fn run(beside: &Beside, [script, rest @ ..]: [&str; 5]) -> Future<Result<String>> {
-    let arguments = ["-c", script, "signal"].into_iter().chain(rest);
+    let arguments = ["-c", script, "signal"]
+        .into_iter()
+        .chain(rest)
+        .chain(["orphans"]);
     beside(arguments.map(Into::into).collect())
+}
+
+/// The arguments of `/bin/sh` to kill all that descends from the process `pid`.
+pub fn kill_below(pid: &str) -> Vec<String> {
+    ["-c", SIGNAL, "signal", pid, "KILL", "0"]
+        .map(Into::into)
+        .into()
 }
 
 async fn at(time: Option<Instant>) {

@@ -1,0 +1,95 @@
+'use strict'
+
+const { EventEmitter } = require('node:events')
+const { describe, invalid, toError, unwrap } = require('./errors.js')
+const { exec } = require('./exec.js')
+const { template } = require('./quote.js')
+
+/** What a shell and its subclasses share, and nobody else. */
+const kNative = Symbol('native')
+const kType = Symbol('type')
+const kEvent = Symbol('event')
+
+/** Shells with commands under way: whoever awaits one needs its shell. */
+const busy = new Set()
+
+/**
+ * A shell that runs commands one at a time, in the order of the calls. A command goes to
+ * the addon under a number, and comes back settled under it.
+ */
+class Shell extends EventEmitter {
+  /** Output that belongs to no result, and a way to type; or null. */
+  stream = null
+
+  #pending = new Map()
+  #last = 0
+
+  /** The addon's listener for a shell, that doesn't keep it from being collected. */
+  static listener(shell) {
+    const weak = new WeakRef(shell)
+    return (name, detail) => weak.deref()?.#on(name, detail)
+  }
+
+  async run(command) {
+    const { exitCode, failure } = await this[kType](command)
+    if (failure) throw toError(failure)
+    if (exitCode !== 0) throw exitCode
+    return 0
+  }
+
+  exec(command, options) {
+    return exec((text, checked) => this.#submit((id) => this[kNative].exec(id, text, checked)), command, options)
+  }
+
+  sh(strings, ...values) {
+    if (Array.isArray(strings?.raw)) return this.exec(template(strings, values))
+    return (inner, ...values) => this.exec(template(inner, values), strings)
+  }
+
+  /** Runs a command whose output is the stream's; resolves with how it settled. */
+  [kType](command) {
+    if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)
+    return this.#submit((id) => this[kNative].run(id, command)).settled
+  }
+
+  /** Queues a command with the addon, under a new number. */
+  #submit(queue) {
+    const id = this.#last = (this.#last + 1) >>> 0
+    const native = queue(id)
+    if (native !== null) unwrap(native)
+    const outputs = []
+    const settled = new Promise((resolve) => this.#pending.set(id, { resolve, outputs }))
+    if (this.#pending.size === 1) {
+      this.#hold(true)
+      this.emit('start')
+    }
+    return { native, settled, outputs }
+  }
+
+  /** While a command is under way the program stays alive, and so does this shell. */
+  #hold(on) {
+    this[kNative].hold(on)
+    if (on) busy.add(this)
+    else busy.delete(this)
+  }
+
+  #on(name, detail) {
+    if (name === 'settled') this.#settle(detail)
+    else if (name === 'readable') this.stream?.pull()
+    else if (name === 'output') this.#pending.get(detail.id)?.outputs[detail.stream]?.pull()
+    else this[kEvent](name, detail)
+  }
+
+  #settle(detail) {
+    const { resolve, outputs } = this.#pending.get(detail.id)
+    this.#pending.delete(detail.id)
+    if (this.#pending.size === 0) this.#hold(false)
+    for (const stream of [this.stream, ...outputs]) stream?.pull()
+    resolve(detail)
+    if (detail.shellRestarted) this.emit('shell:restart')
+    if (!detail.failure) this.emit('exit', String(detail.exitCode))
+    if (this.#pending.size > 0) this.emit('start')
+  }
+}
+
+module.exports = { Shell, kEvent, kNative, kType }

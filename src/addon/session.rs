@@ -1,0 +1,88 @@
+//! The native half of a session beside the runner's first shell.
+
+use std::sync::Arc;
+
+use napi::Env;
+use napi::bindgen_prelude::{BufferSlice, Either};
+use napi_derive::napi;
+
+use super::command::{ExecOptions, NativeCommand, Submitted, submit, submitted, taken};
+use super::events::Events;
+use super::{Failure, Promise, promise};
+use crate::runner::Runner;
+use crate::session::tap::TapReader;
+use crate::session::{Command, Session};
+
+/// One session. Dropping it ends it.
+#[napi]
+pub struct NativeSession {
+    pub(super) runner: Arc<Runner>,
+    pub(super) session: Arc<Session>,
+    pub(super) events: Arc<Events>,
+    pub(super) tap: TapReader,
+}
+
+#[napi]
+impl NativeSession {
+    /// As of a runner.
+    #[napi]
+    pub fn run(&self, id: u32, text: String) -> Option<Failure> {
+        let events = self.events.clone();
+        let command = Command {
+            text,
+            ..Command::default()
+        };
+        let done = move |outcome| events.settled(id, outcome, false);
+        self.session
+            .submit(command, done)
+            .err()
+            .as_ref()
+            .map(Failure::from)
+    }
+
+    /// As of a runner.
+    #[napi]
+    pub fn exec(&self, id: u32, text: String, options: ExecOptions) -> Submitted {
+        let command: crate::Result<NativeCommand> = submit(
+            &self.runner,
+            &self.events,
+            id,
+            text,
+            &options,
+            |command, done| self.session.submit(command, done),
+        );
+        submitted(command)
+    }
+
+    /// Output that belongs to no result; without any, whether there may be more.
+    #[napi]
+    pub fn read<'env>(
+        &self,
+        env: &'env Env,
+        max: u32,
+    ) -> napi::Result<Either<BufferSlice<'env>, bool>> {
+        taken(env, self.tap.take(max as usize))
+    }
+
+    /// Bytes that nobody read in time, since this was last asked.
+    #[napi]
+    pub fn dropped(&self) -> f64 {
+        self.tap.dropped() as f64
+    }
+
+    /// Ends it, and its commands.
+    #[napi]
+    pub fn close<'env>(&self, env: &'env Env) -> Promise<'env, bool> {
+        let (runner, session) = (self.runner.clone(), self.session.clone());
+        promise(
+            env,
+            async move { runner.close(&session).await.map(|()| true) },
+        )
+    }
+
+    /// Keeps the program alive, or stops doing so.
+    #[napi]
+    pub fn hold(&self, env: Env, on: bool) {
+        self.events.hold(env, on);
+    }
+}
