@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use bollard::errors::Error as Theirs;
 use bollard::query_parameters::{
-    CreateContainerOptions, EventsOptions, RemoveContainerOptions, WaitContainerOptions,
+    CreateContainerOptions, EventsOptions, ListContainersOptions, RemoveContainerOptions,
+    WaitContainerOptions,
 };
 use futures_util::StreamExt;
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
-use super::spec::Spec;
+use super::spec::{HELLO, Spec};
 use super::transport::{Engine, Hijacked, engine_error};
 use crate::error::{Error, Result};
 
@@ -110,27 +112,22 @@ pub async fn remove(engine: &Engine, container: &str) -> Result<()> {
     }
 }
 
-/// Removes a container as soon as there is one of this name: its creation may be on its way.
-pub async fn remove_unborn(engine: &Engine, name: &str) -> Result<()> {
-    let options = RemoveContainerOptions {
-        force: true,
-        v: true,
+/// Removes the container that was made to say this hello, if there is one; whether there
+/// was. By its label: a name may be somebody else's.
+pub async fn remove_labelled(engine: &Engine, hello: &Uuid) -> Result<bool> {
+    let label = format!("{HELLO}={hello}");
+    let options = ListContainersOptions {
+        all: true,
+        filters: Some(HashMap::from([("label".into(), vec![label])])),
         ..Default::default()
     };
-    loop {
-        let removed = engine
-            .docker()
-            .remove_container(name, Some(options.clone()))
-            .await;
-        match removed.map_err(|error| engine_error("remove container", error)) {
-            Err(Error::Refused { status: 404, .. }) => tokio::time::sleep(AGAIN).await,
-            removed => return removed,
-        }
-    }
+    let listed = engine.docker().list_containers(Some(options)).await;
+    let listed = listed.map_err(|error| engine_error("list containers", error))?;
+    let Some(id) = listed.into_iter().find_map(|container| container.id) else {
+        return Ok(false);
+    };
+    remove(engine, &id).await.map(|()| true)
 }
-
-/// The pause between two looks for a container that is being made.
-const AGAIN: Duration = Duration::from_millis(10);
 
 /// Waits until the engine has removed the container, which it is about to.
 async fn removed(engine: &Engine, container: &str) -> Result<()> {

@@ -16,6 +16,9 @@ pub const DEFAULT_IMAGE: &str = "ubuntu:24.04";
 /// Every container of ours carries this label; its value is the package's version.
 pub const LABEL: &str = "docker-exec-napi.version";
 
+/// The label that tells a container from every other; its value is the leash's hello.
+pub const HELLO: &str = "docker-exec-napi.hello";
+
 /// When to pull the image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -161,6 +164,7 @@ impl Spec {
         }
         let labels = body.labels.get_or_insert_default();
         labels.insert(LABEL.into(), env!("CARGO_PKG_VERSION").into());
+        labels.insert(HELLO.into(), hello.to_string());
         Self {
             image,
             pull: own.pull,
@@ -295,7 +299,7 @@ mod tests {
             (spec.name.as_str(), spec.body.user.as_deref()),
             ("mine", Some("1000"))
         );
-        assert_eq!(spec.body.labels.unwrap().len(), 2);
+        assert_eq!(spec.body.labels.unwrap().len(), 3);
         let host = spec.body.host_config.unwrap();
         assert_eq!(
             (host.memory, host.cap_add.unwrap()),

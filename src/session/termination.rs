@@ -63,7 +63,8 @@ impl Default for Limits {
 /// with the command or after it, and what such processes have left to the container's init.
 /// Says how many there were. Arguments: shell, signal, the machine's uptime when the command
 /// began, in hundredths of a second, the jobs that the shell had then, and whether to look
-/// for what was left to init.
+/// for what was left to init. What is to be killed is stopped when it's found, so that it
+/// starts nothing that would be missed.
 const SIGNAL: &str = r#"
 shell=$1 signal=$2 since=$3 jobs=$4 orphans=$5
 read -r group </proc/"$shell"/cgroup
@@ -81,6 +82,7 @@ while [ "$more" ]; do
       *) [ "$orphans" ] && [ "$2" = 1 ] && read -r other </proc/"$pid"/cgroup && [ "$other" = "$group" ] || continue ;;
     esac
     known="$known$pid " found="$found $pid" more=1
+    [ "$signal" = KILL ] && kill -s STOP "$pid"
   done 2>/dev/null
 done
 count=0

@@ -1,74 +1,33 @@
-//! One runner: at most one container at a time, and the session in it. Every step may be
-//! overtaken by [`Runner::stop`], and what fails half-way is undone.
+//! The life of a runner's container: create, attach, launch, and stop at any time.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::models::CreateImageInfo;
-use bytes::Bytes;
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::runtime::Handle;
-use tokio::sync::{OnceCell, mpsc, oneshot, watch};
-use uuid::Uuid;
+use tokio::sync::MutexGuard;
 
-use crate::engine::context::Environment;
-use crate::engine::endpoint::EngineOptions;
-use crate::engine::exec::SessionOptions;
+use super::beside::beside;
+use super::{Event, Runner};
 use crate::engine::spec::{Pull, Spec};
 use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
-use crate::engine::{container, exec, frames, image, input, terminal};
+use crate::engine::{container, frames, image, terminal};
 use crate::error::{Error, Result};
-use crate::session::tap::{self, Taken, Tap, TapReader};
-use crate::session::{
-    Beside, Command, Future as Pending, Outcome, Session, Ticket, Wiring, termination,
-};
-
-/// What happens to a runner without being asked for.
-#[derive(Debug)]
-pub enum Event {
-    /// [`Runner::read`] has something, after it had nothing.
-    Readable,
-    /// A line of a pull's progress.
-    Pull(CreateImageInfo),
-    /// The container has ended, or was stopped, for this reason.
-    Ended(Error),
-}
-
-/// Takes a runner's events; called on any thread.
-pub type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
-
-/// See [`Runner::input`].
-pub struct Input {
-    /// Takes what is to be read; dropped, the end of the file.
-    pub sender: mpsc::Sender<Bytes>,
-    /// Opens it; its path in the container.
-    pub path: Pending<Result<String>>,
-    /// Closes it when dropped.
-    pub guard: oneshot::Sender<()>,
-}
+use crate::session::tap::{self, Tap};
+use crate::session::{Session, Wiring};
 
 /// What a program's end may be held up by one container that doesn't run yet.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
+/// The pause between two looks for a container that is being made.
+const AGAIN: Duration = Duration::from_millis(10);
+
 const STARTING: &str = " while it was starting";
 
-/// See the module.
-pub struct Runner {
-    options: EngineOptions,
-    environment: Environment,
-    on_event: OnEvent,
-    engine: OnceCell<Engine>,
-    /// Held by whichever step is under way.
-    life: tokio::sync::Mutex<Life>,
-    /// How many stops were asked for.
-    stops: watch::Sender<u32>,
-    front: Mutex<Front>,
-}
-
 /// How far the container is.
-enum Life {
+pub(super) enum Life {
     None,
     Created(Made),
     Attached(Made, Wire),
@@ -76,48 +35,20 @@ enum Life {
 }
 
 #[derive(Clone)]
-struct Made {
+pub(super) struct Made {
     engine: Engine,
     spec: Arc<Spec>,
     id: String,
     runtime: Handle,
 }
 
-struct Wire {
+pub(super) struct Wire {
     output: ReadHalf<Hijacked>,
     input: WriteHalf<Hijacked>,
     tap: Tap,
 }
 
-/// What commands and readers use, without waiting for a step.
-#[derive(Default)]
-struct Front {
-    session: Option<Arc<Session>>,
-    /// The container that the session is in.
-    place: Option<(Engine, String)>,
-    /// The name of a container that is being made, and doesn't run yet.
-    unborn: Option<String>,
-    screen: Option<(Engine, String, mpsc::Sender<Bytes>)>,
-    /// Those beside it.
-    sessions: Vec<Weak<Session>>,
-    tap: Option<TapReader>,
-    stopped: bool,
-}
-
 impl Runner {
-    /// A runner without a container. Nothing is connected yet.
-    pub fn new(options: EngineOptions, environment: Environment, on_event: OnEvent) -> Self {
-        Self {
-            options,
-            environment,
-            on_event,
-            engine: OnceCell::new(),
-            life: tokio::sync::Mutex::new(Life::None),
-            stops: watch::Sender::new(0),
-            front: Mutex::default(),
-        }
-    }
-
     /// Creates the container; pulls its image where `pull` says so. Gives its id.
     pub async fn create(&self, options: &str, turn: u32) -> Result<String> {
         let spec = Spec::parse(options)?;
@@ -126,7 +57,7 @@ impl Runner {
             return Err(Error::AlreadyStarted);
         };
         let engine = self.unless_stopped(turn, self.engine()).await?;
-        self.front().unborn = Some(spec.name.clone());
+        self.front().unborn = Some(spec.hello);
         let id = match self.make(engine, &spec, turn).await {
             Ok(id) => id,
             Err(error) => {
@@ -134,7 +65,7 @@ impl Runner {
                 // The engine may have made it without our knowing.
                 let answered = matches!(error, Error::Refused { .. } | Error::Stopped(_));
                 if !answered {
-                    let _ = container::remove(engine, &spec.name).await;
+                    let _ = container::remove_labelled(engine, &spec.hello).await;
                 }
                 return Err(error);
             }
@@ -157,7 +88,7 @@ impl Runner {
     }
 
     /// Begins a step: one at a time.
-    fn step(&self, turn: u32) -> Result<tokio::sync::MutexGuard<'_, Life>> {
+    fn step(&self, turn: u32) -> Result<MutexGuard<'_, Life>> {
         if self.turn() != turn {
             return Err(Error::Stopped(STARTING));
         }
@@ -305,7 +236,7 @@ impl Runner {
     /// else would. Blocks the thread for at most [`LAST_MOMENT`]; whatever fails by then
     /// stays.
     pub fn discard(&self) {
-        let Some(name) = self.front().unborn.take() else {
+        let Some(hello) = self.front().unborn.take() else {
             return;
         };
         let (options, environment) = (self.options.clone(), self.environment.clone());
@@ -317,151 +248,17 @@ impl Runner {
             runtime.block_on(async {
                 let removal = async {
                     let engine = Engine::connect_in(&options, &environment).await?;
-                    container::remove_unborn(&engine, &name).await
+                    while !container::remove_labelled(&engine, &hello).await? {
+                        // It may still be on its way.
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    Ok::<_, Error>(())
                 };
                 let _ = tokio::time::timeout(LAST_MOMENT, removal).await;
             });
             std::io::Result::Ok(())
         });
         let _ = discard.join();
-    }
-
-    /// Opens another shell in the running container, beside the first: with its own queue,
-    /// directory and variables. `tap` takes the output that belongs to no result. It ends
-    /// with the runner's container at the latest.
-    pub async fn session(
-        &self,
-        options: &str,
-        tap: Tap,
-        ended: impl FnOnce(Error) + Send + 'static,
-    ) -> Result<Arc<Session>> {
-        let options = SessionOptions::parse(options)?;
-        let (engine, id) = self.place("session()")?;
-        let hello = Uuid::new_v4();
-        let connection = exec::attach(&engine, &id, options.config(&hello)).await?;
-        let (output, input) = split(connection);
-        let dead = container::died(engine.clone(), id.clone());
-        let autopsy = async {
-            dead.await
-                .unwrap_or_else(|| Error::Lost("its leash was killed".into()))
-        };
-        let wiring = Wiring {
-            output: frames::multiplexed(output),
-            input,
-            hello,
-            beside: beside(engine, id),
-            autopsy: Box::pin(autopsy),
-            tap,
-            terminal: None,
-        };
-        let session = Arc::new(Session::open(wiring, ended).await?);
-        let mut front = self.front();
-        front.sessions.retain(|other| other.strong_count() > 0);
-        front.sessions.push(Arc::downgrade(&session));
-        Ok(session)
-    }
-
-    /// Ends a session, and all that its commands have started and that still descends from
-    /// it.
-    pub async fn close(&self, session: &Session) -> Result<()> {
-        let reason = Error::Stopped(", or this session of it closed");
-        session.expect_end(reason.clone());
-        if let Ok((engine, id)) = self.place("close()") {
-            exec::shell(&engine, &id, termination::kill_below(session.leader())).await?;
-        }
-        session.close(reason);
-        session.ended().await;
-        Ok(())
-    }
-
-    /// The running container.
-    fn place(&self, caller: &'static str) -> Result<(Engine, String)> {
-        let front = self.front();
-        match front.place.clone() {
-            Some(place) => Ok(place),
-            None if front.stopped => Err(Error::Stopped("")),
-            None => Err(Error::NotStarted(caller)),
-        }
-    }
-
-    /// Queues a command; see [`Session::submit`].
-    pub fn run(
-        &self,
-        command: Command,
-        done: impl FnOnce(Outcome) + Send + 'static,
-    ) -> Result<Ticket> {
-        let (session, stopped) = {
-            let front = self.front();
-            (front.session.clone(), front.stopped)
-        };
-        match session {
-            Some(session) => session.submit(command, done),
-            None if stopped => Err(Error::Stopped("")),
-            None => Err(Error::NotStarted("run()")),
-        }
-    }
-
-    /// An input for a command of this container, which is opened when its path is awaited.
-    pub fn input(&self) -> Result<Input> {
-        let (engine, container) = self.place("exec()")?;
-        let (sender, bytes) = mpsc::channel(input::CHUNKS);
-        let (guard, done) = oneshot::channel();
-        let path = Box::pin(input::open(engine, container, bytes, done));
-        Ok(Input {
-            sender,
-            path,
-            guard,
-        })
-    }
-
-    /// Takes output that belongs to no result, about `max` bytes at the most.
-    pub fn read(&self, max: usize) -> Taken {
-        self.front()
-            .tap
-            .as_ref()
-            .map_or(Taken::Empty, |tap| tap.take(max))
-    }
-
-    /// Types `bytes` into the terminal, once it takes them. Without a terminal: `false`.
-    pub async fn type_in(&self, bytes: Bytes) -> Result<bool> {
-        let screen = self.front().screen.clone();
-        let Some((_, _, typed)) = screen else {
-            return Ok(false);
-        };
-        typed
-            .send(bytes)
-            .await
-            .map(|()| true)
-            .map_err(|_| Error::Stopped(""))
-    }
-
-    /// Tells the terminal how large it is.
-    pub async fn resize(&self, columns: u16, rows: u16) -> Result<()> {
-        let screen = self.front().screen.clone();
-        match screen {
-            Some((engine, exec, _)) => terminal::resize(&engine, &exec, columns, rows).await,
-            None => Err(Error::Argument(
-                "resize() needs a terminal: start with Tty: true".into(),
-            )),
-        }
-    }
-
-    /// Bytes that nobody read in time, since this was last asked.
-    pub fn dropped(&self) -> u64 {
-        self.front().tap.as_ref().map_or(0, TapReader::dropped)
-    }
-
-    /// The engine; the first call connects.
-    pub async fn engine(&self) -> Result<&Engine> {
-        self.engine
-            .get_or_try_init(|| Engine::connect_in(&self.options, &self.environment))
-            .await
-    }
-
-    /// Pulls an image, whether or not the engine has it.
-    pub async fn pull(&self, image: &str) -> Result<()> {
-        let progress = |info| (self.on_event)(Event::Pull(info));
-        image::pull(self.engine().await?, image, "", progress).await
     }
 
     async fn unless_stopped<T>(
@@ -476,10 +273,6 @@ impl Runner {
             result = work => result,
         }
     }
-
-    fn front(&self) -> std::sync::MutexGuard<'_, Front> {
-        self.front.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A container that runs ends with its connection; one that doesn't yet has to be removed.
@@ -490,11 +283,4 @@ impl Drop for Runner {
             runtime.spawn(async move { container::remove(&made.engine, &made.id).await });
         }
     }
-}
-
-fn beside(engine: Engine, id: String) -> Beside {
-    Arc::new(move |arguments| {
-        let (engine, id) = (engine.clone(), id.clone());
-        Box::pin(async move { exec::shell(&engine, &id, arguments).await })
-    })
 }

@@ -1,0 +1,185 @@
+//! One runner: at most one container at a time, and the sessions in it.
+//!
+//! - `life`: from create to remove; every step may be overtaken by [`Runner::stop`], and
+//!   what fails half-way is undone
+//! - `beside`: more sessions in the same container
+
+mod beside;
+mod life;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bollard::models::CreateImageInfo;
+use bytes::Bytes;
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::engine::context::Environment;
+use crate::engine::endpoint::EngineOptions;
+use crate::engine::transport::Engine;
+use crate::engine::{image, input, terminal};
+use crate::error::{Error, Result};
+use crate::session::tap::{Taken, TapReader};
+use crate::session::{Command, Future, Outcome, Session, Ticket};
+use life::Life;
+
+/// What happens to a runner without being asked for.
+#[derive(Debug)]
+pub enum Event {
+    /// [`Runner::read`] has something, after it had nothing.
+    Readable,
+    /// A line of a pull's progress.
+    Pull(CreateImageInfo),
+    /// The container has ended, or was stopped, for this reason.
+    Ended(Error),
+}
+
+/// Takes a runner's events; called on any thread.
+pub type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// See [`Runner::input`].
+pub struct Input {
+    /// Takes what is to be read; dropped, the end of the file.
+    pub sender: mpsc::Sender<Bytes>,
+    /// Opens it; its path in the container.
+    pub path: Future<Result<String>>,
+    /// Closes it when dropped.
+    pub guard: oneshot::Sender<()>,
+}
+
+/// See the module.
+pub struct Runner {
+    options: EngineOptions,
+    environment: Environment,
+    on_event: OnEvent,
+    engine: OnceCell<Engine>,
+    /// Held by whichever step is under way.
+    life: tokio::sync::Mutex<Life>,
+    /// How many stops were asked for.
+    stops: watch::Sender<u32>,
+    front: Mutex<Front>,
+}
+
+/// What commands and readers use, without waiting for a step.
+#[derive(Default)]
+struct Front {
+    session: Option<Arc<Session>>,
+    /// The container that the session is in.
+    place: Option<(Engine, String)>,
+    /// What a container says hello with that is being made, and doesn't run yet.
+    unborn: Option<Uuid>,
+    screen: Option<(Engine, String, mpsc::Sender<Bytes>)>,
+    /// Those beside it.
+    sessions: Vec<Weak<Session>>,
+    tap: Option<TapReader>,
+    stopped: bool,
+}
+
+impl Runner {
+    /// A runner without a container. Nothing is connected yet.
+    pub fn new(options: EngineOptions, environment: Environment, on_event: OnEvent) -> Self {
+        Self {
+            options,
+            environment,
+            on_event,
+            engine: OnceCell::new(),
+            life: tokio::sync::Mutex::new(Life::None),
+            stops: watch::Sender::new(0),
+            front: Mutex::default(),
+        }
+    }
+
+    /// The running container.
+    fn place(&self, caller: &'static str) -> Result<(Engine, String)> {
+        let front = self.front();
+        match front.place.clone() {
+            Some(place) => Ok(place),
+            None if front.stopped => Err(Error::Stopped("")),
+            None => Err(Error::NotStarted(caller)),
+        }
+    }
+
+    /// Queues a command; see [`Session::submit`].
+    pub fn run(
+        &self,
+        command: Command,
+        done: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Result<Ticket> {
+        let (session, stopped) = {
+            let front = self.front();
+            (front.session.clone(), front.stopped)
+        };
+        match session {
+            Some(session) => session.submit(command, done),
+            None if stopped => Err(Error::Stopped("")),
+            None => Err(Error::NotStarted("run()")),
+        }
+    }
+
+    /// An input for a command of this container, which is opened when its path is awaited.
+    pub fn input(&self) -> Result<Input> {
+        let (engine, container) = self.place("exec()")?;
+        let (sender, bytes) = mpsc::channel(input::CHUNKS);
+        let (guard, done) = oneshot::channel();
+        let path = Box::pin(input::open(engine, container, bytes, done));
+        Ok(Input {
+            sender,
+            path,
+            guard,
+        })
+    }
+
+    /// Takes output that belongs to no result, about `max` bytes at the most.
+    pub fn read(&self, max: usize) -> Taken {
+        self.front()
+            .tap
+            .as_ref()
+            .map_or(Taken::Empty, |tap| tap.take(max))
+    }
+
+    /// Types `bytes` into the terminal, once it takes them. Without a terminal: `false`.
+    pub async fn type_in(&self, bytes: Bytes) -> Result<bool> {
+        let screen = self.front().screen.clone();
+        let Some((_, _, typed)) = screen else {
+            return Ok(false);
+        };
+        typed
+            .send(bytes)
+            .await
+            .map(|()| true)
+            .map_err(|_| Error::Stopped(""))
+    }
+
+    /// Tells the terminal how large it is.
+    pub async fn resize(&self, columns: u16, rows: u16) -> Result<()> {
+        let screen = self.front().screen.clone();
+        match screen {
+            Some((engine, exec, _)) => terminal::resize(&engine, &exec, columns, rows).await,
+            None => Err(Error::Argument(
+                "resize() needs a terminal: start with Tty: true".into(),
+            )),
+        }
+    }
+
+    /// Bytes that nobody read in time, since this was last asked.
+    pub fn dropped(&self) -> u64 {
+        self.front().tap.as_ref().map_or(0, TapReader::dropped)
+    }
+
+    /// The engine; the first call connects.
+    pub async fn engine(&self) -> Result<&Engine> {
+        self.engine
+            .get_or_try_init(|| Engine::connect_in(&self.options, &self.environment))
+            .await
+    }
+
+    /// Pulls an image, whether or not the engine has it.
+    pub async fn pull(&self, image: &str) -> Result<()> {
+        let progress = |info| (self.on_event)(Event::Pull(info));
+        image::pull(self.engine().await?, image, "", progress).await
+    }
+
+    fn front(&self) -> MutexGuard<'_, Front> {
+        self.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
