@@ -1,24 +1,89 @@
 /// <reference types="node" />
 
 import { EventEmitter } from 'node:events'
-import { Duplex } from 'node:stream'
+import { Duplex, Readable } from 'node:stream'
+
+/** What a runner and its sessions share: a shell, and the queue of its commands. */
+declare abstract class Shell<Events extends Record<keyof Events, any[]>> extends EventEmitter<Events> {
+  /** The stream of the shell; of a runner `null` until it is attached. */
+  readonly stream: DockerRunner.ContainerStream | null
+
+  /**
+   * Runs a command in the shell. Its output goes to {@link stream}; its stdin is empty,
+   * with `Tty: true` the terminal.
+   *
+   * As in docker-exec, **another exit code than 0 rejects with that number itself**, 1 to
+   * 255, not with an Error: `catch (code) { if (typeof code !== 'number') throw code }`.
+   *
+   * @param command Any text that a shell takes, on any number of lines; up to 16 MiB of
+   *   UTF-8, without NUL.
+   * @returns 0.
+   * @throws (rejects with) the exit code; or
+   *   `ERR_INVALID_ARG_VALUE`: no string, too long, or with a NUL; nothing was sent;
+   *   `ERR_NOT_STARTED`, `ERR_QUEUE_FULL`: nothing was sent;
+   *   `ERR_STOPPED`: the runner was stopped, or the session closed, before the command's end;
+   *   `ERR_CONTAINER_GONE`: the container ended with or under the command;
+   *   `ERR_CONNECTION_LOST`, `ERR_ENGINE_PROTOCOL`, `ERR_ENGINE_TIMEOUT`: and the shell ends,
+   *   of a runner with its container;
+   *   `ERR_SHELL_RESTARTED`: the command left its shell stopped or deaf, so that there is
+   *   no exit code; a fresh shell stands ready.
+   */
+  run(command: string): Promise<0>
+
+  /**
+   * Runs a command in the same shell, in the same queue as {@link run}, and gives how it
+   * ended, with its output: all at once when it is over, or while it comes
+   * ({@link DockerRunner.ExecPromise}).
+   *
+   * Never throws: whatever is wrong, the promise rejects.
+   *
+   * @param command As of {@link run}.
+   * @throws (rejects with) a {@link DockerRunner.ExecError} that carries the result, with
+   *   `ERR_EXIT_CODE`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_MAX_BUFFER` or `ERR_INPUT`, or the
+   *   code of what left the command without an exit code, as of {@link run}. With
+   *   `reject: false` only `ERR_INPUT` and what has no exit code reject.
+   *   What wasn't even queued (`ERR_INVALID_ARG_VALUE`, `ERR_NOT_STARTED`, `ERR_QUEUE_FULL`,
+   *   `ERR_STOPPED`) is a {@link DockerRunner.DockerExecError} without a result.
+   */
+  exec(command: string, options: DockerRunner.ExecOptions & { encoding: 'buffer', all: true }): DockerRunner.ExecPromise<Buffer, DockerRunner.ExecResultWithAll<Buffer>>
+  exec(command: string, options: DockerRunner.ExecOptions & { encoding: 'buffer' }): DockerRunner.ExecPromise<Buffer>
+  exec(command: string, options: DockerRunner.ExecOptions & { encoding?: BufferEncoding | undefined, all: true }): DockerRunner.ExecPromise<string, DockerRunner.ExecResultWithAll>
+  exec(command: string, options?: DockerRunner.ExecOptions & { encoding?: BufferEncoding | undefined }): DockerRunner.ExecPromise
+  exec(command: string, options?: DockerRunner.ExecOptions): DockerRunner.ExecPromise<string | Buffer>
+
+  /**
+   * A template tag for {@link exec}: every value is quoted, so that it is one word of the
+   * command, and exactly that; an array is several. With options it gives the tag:
+   * ``runner.sh({ timeout: 1000 })`ls ${folder}` ``. The text between the values is taken as
+   * it is written, backslashes too. A value stands on its own: not within quotes.
+   *
+   * @throws `ERR_INVALID_ARG_VALUE`, at once, for a value that can't be quoted.
+   */
+  sh(command: TemplateStringsArray, ...values: DockerRunner.Quotable[]): DockerRunner.ExecPromise
+  sh(options: DockerRunner.ExecOptions & { encoding: 'buffer', all: true }): DockerRunner.ShellTag<DockerRunner.ExecPromise<Buffer, DockerRunner.ExecResultWithAll<Buffer>>>
+  sh(options: DockerRunner.ExecOptions & { encoding: 'buffer' }): DockerRunner.ShellTag<DockerRunner.ExecPromise<Buffer>>
+  sh(options: DockerRunner.ExecOptions & { encoding?: BufferEncoding | undefined, all: true }): DockerRunner.ShellTag<DockerRunner.ExecPromise<string, DockerRunner.ExecResultWithAll>>
+  sh(options?: DockerRunner.ExecOptions & { encoding?: BufferEncoding | undefined }): DockerRunner.ShellTag<DockerRunner.ExecPromise>
+  sh(options?: DockerRunner.ExecOptions): DockerRunner.ShellTag<DockerRunner.ExecPromise<string | Buffer>>
+}
 
 /**
  * A shell that you can await, inside a container that you can throw away: a drop-in
  * successor of docker-exec 0.3.0.
  *
- * One runner has at most one container at a time, with one shell in it. Commands run one
- * at a time, in the order of the calls, and each settles. Directory, variables, functions
- * and options of the shell stay from one command to the next.
+ * One runner has at most one container at a time, with one shell of its own in it, and as
+ * many more as {@link session} opens. Commands of a shell run one at a time, in the order
+ * of the calls, and each settles. Directory, variables, functions and options of the shell
+ * stay from one command to the next.
  *
  * Whatever goes wrong rejects (or, in the constructor, throws) with a
- * {@link DockerRunner.DockerExecError}, whose `code` says what it is. An exit code other
- * than 0 is no error: see {@link run} and {@link exec}.
+ * {@link DockerRunner.DockerExecError}, whose `code` says what it is; only {@link run}
+ * rejects with the bare exit code of a command that failed.
  *
  * The container goes when the runner is stopped, is garbage, or its process ends, in
  * whatever way. An idle runner doesn't keep a program alive; a command under way does.
  */
-declare class DockerRunner extends EventEmitter<DockerRunner.Events> {
+declare class DockerRunner extends Shell<DockerRunner.Events> {
   /**
    * Connects to nothing yet: the first call that needs the engine does.
    *
@@ -34,9 +99,6 @@ declare class DockerRunner extends EventEmitter<DockerRunner.Events> {
 
   /** The container that was created last, also after its end; `null` before the first. */
   readonly container: DockerRunner.Container | null
-
-  /** The stream of that container; `null` until it is attached. */
-  readonly stream: DockerRunner.ContainerStream | null
 
   /**
    * Pulls the image where `pull` says so, creates a container, attaches to it, starts it
@@ -56,47 +118,30 @@ declare class DockerRunner extends EventEmitter<DockerRunner.Events> {
   start(options?: DockerRunner.StartOptions | null): Promise<DockerRunner.ContainerStream>
 
   /**
-   * Runs a command in the shell. Its output goes to {@link stream}; its stdin is empty,
-   * with `Tty: true` the terminal.
+   * Opens another shell in the container, beside this runner's: with its own queue,
+   * directory, variables and stream. Its commands run at the same time as those of the
+   * others. It has no terminal, also with `Tty: true`.
    *
-   * As in docker-exec, **another exit code than 0 rejects with that number itself**, 1 to
-   * 255, not with an Error: `catch (code) { if (typeof code !== 'number') throw code }`.
-   *
-   * @param command Any text that a shell takes, on any number of lines; up to 16 MiB of
-   *   UTF-8, without NUL.
-   * @returns 0.
-   * @throws (rejects with) the exit code; or
-   *   `ERR_INVALID_ARG_VALUE`: no string, too long, or with a NUL; nothing was sent;
-   *   `ERR_NOT_STARTED`, `ERR_QUEUE_FULL`: nothing was sent;
-   *   `ERR_STOPPED`: the runner was stopped before the command's end;
-   *   `ERR_CONTAINER_GONE`: the container ended with or under the command;
-   *   `ERR_CONNECTION_LOST`, `ERR_ENGINE_PROTOCOL`, `ERR_ENGINE_TIMEOUT`: and the container
-   *   ends;
-   *   `ERR_SHELL_RESTARTED`: the command left its shell stopped or deaf, so that there is
-   *   no exit code; a fresh shell stands ready.
+   * @throws (rejects with) `ERR_NOT_STARTED`, `ERR_STOPPED`; `ERR_INVALID_ARG_VALUE` for an
+   *   option that is unknown or of the wrong type; `ERR_IMAGE_UNSUITABLE` where there can be
+   *   no such shell, user or directory; and engine errors.
    */
-  run(command: string): Promise<0>
-
-  /**
-   * Runs a command in the same shell, in the same queue as {@link run}, and gives its
-   * output with its exit code. Any exit code resolves.
-   *
-   * @throws (rejects with) the same as {@link run}, but never with a number.
-   */
-  exec(command: string, options: DockerRunner.ExecOptions & { encoding: 'buffer' }): Promise<DockerRunner.ExecResult<Buffer>>
-  exec(command: string, options?: DockerRunner.ExecOptions & { encoding?: BufferEncoding }): Promise<DockerRunner.ExecResult<string>>
-  exec(command: string, options?: DockerRunner.ExecOptions): Promise<DockerRunner.ExecResult<string | Buffer>>
+  session(options?: DockerRunner.SessionOptions | null): Promise<DockerRunner.DockerSession>
 
   /**
    * Kills the container and removes it, with its anonymous volumes; resolves when it is
-   * gone. Commands that run or wait, and a start under way, reject with `ERR_STOPPED`.
-   * In every other state it resolves too, and changes nothing.
+   * gone. Commands that run or wait, of this runner and its sessions, and a start under
+   * way, reject with `ERR_STOPPED`. In every other state it resolves too, and changes
+   * nothing.
    *
    * @throws (rejects with) `ERR_ENGINE_TIMEOUT`, `ERR_ENGINE_RESPONSE`,
    *   `ERR_ENGINE_UNREACHABLE` or `ERR_CONNECTION_LOST` when the engine can't be asked to
    *   remove the container.
    */
   stop(): Promise<void>
+
+  /** {@link stop}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
 
   /**
    * Tells the terminal how large it is; until then it has 80 columns and 24 rows. Only
@@ -206,6 +251,17 @@ declare namespace DockerRunner {
    * - `ERR_SHELL_RESTARTED`: the command left its shell stopped or deaf, so its exit code
    *   is unknown. A fresh shell stands ready: directory and variables are lost, files
    *   are not.
+   *
+   * Of {@link ExecError} only:
+   *
+   * - `ERR_EXIT_CODE`: the command failed: its exit code isn't 0.
+   * - `ERR_TIMEOUT`: it was ended, because {@link ExecOptions.timeout} had passed.
+   * - `ERR_ABORTED`: it was ended, or never begun, because {@link ExecOptions.signal} said
+   *   so. `cause` is the signal's reason.
+   * - `ERR_MAX_BUFFER`: it was ended, because it printed more than
+   *   {@link ExecOptions.maxBuffer}.
+   * - `ERR_INPUT`: it was ended, because {@link ExecOptions.input} failed. `cause` is what
+   *   that failed with.
    */
   export type ErrorCode =
     | 'ERR_INVALID_ARG_VALUE'
@@ -223,16 +279,62 @@ declare namespace DockerRunner {
     | 'ERR_CONTAINER_GONE'
     | 'ERR_CONNECTION_LOST'
     | 'ERR_SHELL_RESTARTED'
+    | 'ERR_EXIT_CODE'
+    | 'ERR_TIMEOUT'
+    | 'ERR_ABORTED'
+    | 'ERR_MAX_BUFFER'
+    | 'ERR_INPUT'
 
-  /** Everything that this package rejects with or throws, but for exit codes. */
+  /** Everything that this package rejects with or throws, but for the exit codes of `run()`. */
   export class DockerExecError extends Error {
-    private constructor()
-    readonly name: 'DockerExecError'
+    protected constructor()
+    readonly name: 'DockerExecError' | 'ExecError'
     /** What it is. `message` says what happened, to what, and what to do. */
     readonly code: ErrorCode
     /** The HTTP status of the engine's answer, with `ERR_ENGINE_RESPONSE`. */
     readonly status?: number
   }
+
+  /**
+   * A command that failed: the fields of {@link ExecResult}, as far as the command came.
+   * `message` has the last 2,000 characters of stderr in it.
+   */
+  export class ExecError<Output extends string | Buffer = string> extends DockerExecError {
+    private constructor()
+    readonly name: 'ExecError'
+    /** With `ERR_ABORTED` the signal's reason; with `ERR_INPUT` what the input failed with. */
+    readonly cause?: unknown
+    readonly command: string
+    /** As in a result; `undefined` where the command has none. */
+    readonly exitCode: number | undefined
+    readonly signal: Signal | null
+    /** What had come by then. */
+    readonly stdout: Output
+    /** What had come by then. */
+    readonly stderr: Output
+    /** What had come by then, with {@link ExecOptions.all}. */
+    readonly all?: Output
+    /** 0 where the command never began. */
+    readonly durationMs: number
+    readonly timedOut: boolean
+    readonly aborted: boolean
+    readonly truncated: boolean
+    readonly shellRestarted: boolean
+  }
+
+  /** What a shell can be given as words: strings and finite numbers, without NUL; an array is several. */
+  export type Quotable = string | number | ReadonlyArray<string | number>
+
+  /**
+   * A value as one word of a POSIX shell, that stands for exactly it; an array as several
+   * words, an empty one as none.
+   *
+   * @throws `ERR_INVALID_ARG_VALUE` for anything else, and for a NUL.
+   */
+  export function quote(value: Quotable): string
+
+  /** A template tag that quotes every value. */
+  export type ShellTag<Result> = (command: TemplateStringsArray, ...values: Quotable[]) => Result
 
   /**
    * Where the engine is, in dockerode's words. `null` and `undefined` count as absent.
@@ -301,17 +403,23 @@ declare namespace DockerRunner {
   export type ContainerRef = string | { readonly id: string }
 
   /**
-   * A container's stream. It reads what belongs to no result of `exec()`: the output of
-   * `run()`, of jobs in the background, and of what was written to it.
+   * A shell's stream. It reads what belongs to no result of `exec()`: the output of
+   * `run()`, of jobs in the background, and of what was written to it. What a job prints
+   * while an `exec()` of the same shell runs goes into that one's output: both use the same
+   * pipe, so the two can't be told apart.
    *
    * A reader that is slow slows the command down, and loses nothing. Without a reader the
    * last 1 MiB is kept; so it is when a reader has taken nothing from a full stream for
    * 1 second. Older output is dropped then, so that no command waits for somebody to read.
    *
-   * `write()` runs complete lines as commands, in the order of the writes, with the same
-   * events as `run()`; half a line waits for its end. A `run()` that is to come after them
-   * waits for the write's callback. With `Tty: true` writing presses keys instead.
-   * `end()` and `destroy()` stop the runner. The readable side ends with the container.
+   * `write()` queues complete lines as commands, with the same events as `run()`; half a
+   * line waits for its end. They aren't awaited, and their exit codes are only told by the
+   * event `exit`. A `run()` that is to come after several writes waits for the callback of
+   * the last. With `Tty: true` writing presses keys instead. When the container, or the
+   * session, has ended, a write fails with `ERR_STOPPED`, which is the stream's `error`.
+   *
+   * `end()` and `destroy()` stop the runner, or close the session. The readable side ends
+   * with the container, or the session.
    */
   export interface ContainerStream extends Duplex {
     /** So many bytes of output were dropped, because nobody read them. */
@@ -323,18 +431,28 @@ declare namespace DockerRunner {
     off(event: string | symbol, listener: (...args: any[]) => void): this
   }
 
+  /** What a shell emits, by name, with its arguments. */
+  export interface ShellEvents {
+    /** A command begins. */
+    start: []
+    /** A command has ended with this exit code, `'0'` to `'255'`. Not without a code. */
+    exit: [code: string]
+    /**
+     * The shell was replaced, with the command that has just settled or since the one
+     * before it (`exit`, `exec`, `set -e`, a signal, a time limit): variables and functions
+     * are lost, files are not. See {@link ExecResult.shellRestarted}.
+     */
+    'shell:restart': []
+  }
+
   /** What a runner emits, by name, with its arguments. */
-  export interface Events {
+  export interface Events extends ShellEvents {
     /** The runner is attached to a container: there is a stream. */
     'container:attach': []
     /** The container runs, and its shell is ready. */
     'container:start': []
     /** The container that was attached has ended, in whatever way. Once a container. */
     'container:stop': []
-    /** A command begins. */
-    start: []
-    /** A command has ended with this exit code, `'0'` to `'255'`. Not without a code. */
-    exit: [code: string]
     /**
      * The container ended without being stopped, or waiting for one failed. Only emitted
      * when somebody listens.
@@ -342,11 +460,46 @@ declare namespace DockerRunner {
     error: [error: DockerExecError]
     /** A pull goes on. */
     'pull:progress': [progress: PullProgress]
+  }
+
+  /** What a session emits, by name, with its arguments. */
+  export interface SessionEvents extends ShellEvents {
+    /** It has ended, in whatever way. */
+    close: []
+  }
+
+  /**
+   * Another shell in a runner's container, made by {@link DockerRunner.session}. It ends by
+   * `close()`, when it is garbage, or with the container.
+   */
+  export class DockerSession extends Shell<SessionEvents> {
+    private constructor()
+    /** The runner in whose container this is. */
+    readonly runner: DockerRunner
+    /** What {@link ContainerStream} says, for this shell. */
+    readonly stream: ContainerStream
     /**
-     * The command that has just ended took its shell with it (`exit`, `exec`, `set -e`, a
-     * signal): directory and variables are lost, files are not.
+     * Ends the session with its commands, which reject with `ERR_STOPPED`, and with all
+     * processes that descend from it; the container and its other shells go on. May be
+     * called again.
+     *
+     * @throws (rejects with) engine errors.
      */
-    'shell:restart': []
+    close(): Promise<void>
+    /** {@link close}, for `await using`. */
+    [Symbol.asyncDispose](): Promise<void>
+  }
+
+  /** What a session is to be. (Engine API, "Create an exec instance".) */
+  export interface SessionOptions {
+    /** As of {@link StartOptions.Shell}. */
+    Shell?: string
+    /** Where the shell starts; it has to exist. By default as the container's. */
+    WorkingDir?: string | null
+    /** Variables beside the container's, as `NAME=value`. */
+    Env?: readonly string[] | null
+    /** By default the container's. */
+    User?: string | null
   }
 
   /** A line of the engine's answer to a pull. (Engine API, "Create an image".) */
@@ -359,31 +512,158 @@ declare namespace DockerRunner {
     progressDetail?: { current?: number, total?: number }
   }
 
+  /** `undefined` counts as absent; an option that isn't listed here is refused. */
   export interface ExecOptions {
     /**
-     * What is kept of stdout, and of stderr, in bytes: 16 MiB by default, at most
-     * 4,294,967,295. The first bytes stay; what comes after is dropped, and `truncated`
-     * says so. The command goes on in any case.
+     * Ends the command when it has run for so many milliseconds, 1 to 2,147,483,647; what
+     * it waits in the queue doesn't count. No limit by default.
+     *
+     * It is ended from outside its shell: its processes get {@link killSignal}, and after
+     * {@link killGrace} SIGKILL. Where that doesn't help, its shell is killed and replaced;
+     * the last resort is the end of the container. Jobs of earlier commands are left alone.
      */
-    maxBuffer?: number
+    timeout?: number | undefined
+    /**
+     * Ends the command in the same way when it is aborted; one that hasn't begun never
+     * will.
+     */
+    signal?: AbortSignal | undefined
+    /** The first signal. `SIGTERM` by default. */
+    killSignal?: Signal | number | undefined
+    /** From the first signal to SIGKILL, in milliseconds, 0 to 2,147,483,647; 5,000 by default. */
+    killGrace?: number | undefined
+    /**
+     * The command's stdin, streamed as the command reads it; without it stdin is empty, with
+     * `Tty: true` the terminal. What the command leaves unread is dropped.
+     */
+    input?: ExecInput | undefined
+    /**
+     * The directory of this command. It runs in a subshell then: what it changes in the
+     * shell (variables, directory) is gone after it. A directory that can't be entered is
+     * exit code 126.
+     */
+    cwd?: string | undefined
+    /** Variables of this command, exported; their names are letters, digits and _. In a subshell, as with {@link cwd}. */
+    env?: Readonly<Record<string, string | number>> | undefined
     /** What the output is decoded by; `'buffer'` leaves it as bytes. `'utf8'` by default. */
-    encoding?: BufferEncoding | 'buffer'
+    encoding?: BufferEncoding | 'buffer' | undefined
+    /** Also give both outputs as one, `all`, in the order of their coming. `false` by default. */
+    all?: boolean | undefined
+    /** What is kept of stdout, of stderr, and of `all`, in bytes: 16 MiB by default, at most 4,294,967,295. */
+    maxBuffer?: number | undefined
+    /**
+     * What happens when stdout or stderr is longer than {@link maxBuffer}: `'error'`, the
+     * default, ends the command; `'head'` keeps the first bytes and `'tail'` the last, and
+     * the command goes on. In each case `truncated` says so.
+     */
+    overflow?: 'error' | 'head' | 'tail' | undefined
+    /**
+     * `false` resolves with the result of every command that has an exit code, whatever
+     * that is, and however the command ended; only a failed {@link input} rejects all the
+     * same. `true` by default.
+     */
+    reject?: boolean | undefined
   }
 
-  /** How a command ended. */
-  export interface ExecResult<Output = string> {
+  /** What a command can read: text (UTF-8), bytes, a `Readable`, or pieces of these, one by one. */
+  export type ExecInput =
+    | string
+    | NodeJS.ArrayBufferView
+    | Iterable<string | NodeJS.ArrayBufferView>
+    | AsyncIterable<string | NodeJS.ArrayBufferView>
+
+  /** Linux's signals: a container's, whatever the program runs on. */
+  export type Signal =
+    | 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGILL' | 'SIGTRAP' | 'SIGABRT' | 'SIGBUS' | 'SIGFPE'
+    | 'SIGKILL' | 'SIGUSR1' | 'SIGSEGV' | 'SIGUSR2' | 'SIGPIPE' | 'SIGALRM' | 'SIGTERM'
+    | 'SIGSTKFLT' | 'SIGCHLD' | 'SIGCONT' | 'SIGSTOP' | 'SIGTSTP' | 'SIGTTIN' | 'SIGTTOU'
+    | 'SIGURG' | 'SIGXCPU' | 'SIGXFSZ' | 'SIGVTALRM' | 'SIGPROF' | 'SIGWINCH' | 'SIGIO'
+    | 'SIGPWR' | 'SIGSYS'
+
+  /** How a command ended. Frozen. */
+  export interface ExecResult<Output extends string | Buffer = string> {
     /** The command, as it was given. */
-    command: string
+    readonly command: string
     /** 0 to 255, by the shell's rule: 128 + n after signal n. */
-    exitCode: number
+    readonly exitCode: number
+    /** The signal that the exit code stands for by that rule; else `null`. */
+    readonly signal: Signal | null
     /** What it printed there; with `Tty: true` all that the terminal showed. */
-    stdout: Output
+    readonly stdout: Output
     /** What it printed there; with `Tty: true` nothing. */
-    stderr: Output
+    readonly stderr: Output
+    /** Both, in the order of their coming; only with {@link ExecOptions.all}. */
+    readonly all?: Output
+    /** From its beginning to its end, in milliseconds, with a fraction. */
+    readonly durationMs: number
+    /** It was ended because its `timeout` had passed. */
+    readonly timedOut: boolean
+    /** It was ended by its `signal`, or because its `input` failed. */
+    readonly aborted: boolean
     /** More was printed than {@link ExecOptions.maxBuffer}, on either stream. */
-    truncated: boolean
-    /** The command ended its shell: directory and variables are lost, files are not. */
-    shellRestarted: boolean
+    readonly truncated: boolean
+    /**
+     * The shell was replaced, with this command or since the one before it: variables and
+     * functions are lost, files are not. With `timeout` or `signal` the fresh shell has the
+     * directory and the exported variables that the shell had before the command.
+     */
+    readonly shellRestarted: boolean
+  }
+
+  /** With `all: true`. */
+  export interface ExecResultWithAll<Output extends string | Buffer = string> extends ExecResult<Output> {
+    readonly all: Output
+  }
+
+  /**
+   * One output of a command, while it comes. By the rule of {@link ContainerStream}: a slow
+   * reader slows the command down and loses nothing; of what nobody reads the last 1 MiB is
+   * kept. The result is complete in any case.
+   */
+  export interface OutputStream<Output extends string | Buffer = string> extends Readable {
+    [Symbol.asyncIterator](): NodeJS.AsyncIterator<Output>
+    /** So many bytes of output were dropped, because nobody read them. */
+    on(event: 'dropped', listener: (bytes: number) => void): this
+    on(event: 'data', listener: (piece: Output) => void): this
+    on(event: string | symbol, listener: (...args: any[]) => void): this
+    once(event: 'dropped', listener: (bytes: number) => void): this
+    once(event: 'data', listener: (piece: Output) => void): this
+    once(event: string | symbol, listener: (...args: any[]) => void): this
+    off(event: 'dropped', listener: (bytes: number) => void): this
+    off(event: 'data', listener: (piece: Output) => void): this
+    off(event: string | symbol, listener: (...args: any[]) => void): this
+  }
+
+  /** A promise of a command's result, and the command while it runs. */
+  export interface ExecPromise<
+    Output extends string | Buffer = string,
+    Result extends ExecResult<Output> = ExecResult<Output>
+  > extends Promise<Result> {
+    /** Its stdout, decoded as the result is. */
+    readonly stdout: OutputStream<Output>
+    /** Its stderr, decoded as the result is. */
+    readonly stderr: OutputStream<Output>
+    /**
+     * Sends one signal to the command's processes; where it has none, to its shell. Says
+     * whether that was still possible; it sends nothing else, and doesn't wait. One that
+     * waits for its turn gets it when it begins.
+     *
+     * @param signal `SIGTERM` by default.
+     * @throws `ERR_INVALID_ARG_VALUE` for no signal of Linux's.
+     */
+    kill(signal?: Signal | number): boolean
+    /**
+     * The lines of one of its streams, `stdout` by default, without their ends, while they
+     * come. In the end it throws what the promise rejects with, if it does. Leaving the loop
+     * early doesn't end the command.
+     *
+     * @throws `ERR_INVALID_ARG_VALUE` for another stream.
+     */
+    lines(stream?: 'stdout' | 'stderr'): AsyncGenerator<string, void, undefined>
+    /** The pieces of both streams, while they come; with the same end as {@link lines}. */
+    chunks(): AsyncGenerator<{ stream: 'stdout' | 'stderr', data: Output }, void, undefined>
+    /** The lines of stdout. */
+    [Symbol.asyncIterator](): AsyncGenerator<string, void, undefined>
   }
 
   /**
@@ -394,7 +674,7 @@ declare namespace DockerRunner {
    *
    * Not yours to set, because the session needs them as they are: `Cmd`, `Entrypoint`,
    * `OpenStdin`, `StdinOnce`, `AttachStdin`, `AttachStdout`, `AttachStderr`,
-   * `HostConfig.AutoRemove` and `HostConfig.Init`. `Healthcheck` has no effect.
+   * `Healthcheck`, `HostConfig.AutoRemove` and `HostConfig.Init`.
    */
   export interface StartOptions {
     /** The image; `ubuntu:24.04` by default. Its ENTRYPOINT and HEALTHCHECK don't run. */

@@ -50,6 +50,12 @@ describe('README.md', { timeout }, () => {
 
   test('has no JavaScript that is not run', () => assert.equal(readme.match(/^```js$/gm), null))
 
+  test('the options of exec() are those of the sources', () => {
+    const [, defaults] = file('lib/exec.js').match(/^const DEFAULTS = \{\n(.*?)^\}/ms)
+    const documented = table('option | what it does').flatMap(([names]) => names.match(/\w+/g))
+    assert.deepEqual(documented.sort(), defaults.match(/\w+(?=:)/g).sort())
+  })
+
   test('every link leads somewhere', () => {
     const slug = (heading) => heading.toLowerCase().replace(/[^\w -]/g, '').replaceAll(' ', '-')
     const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => `#${slug(heading)}`)
@@ -62,7 +68,7 @@ describe('README.md', { timeout }, () => {
   test('the codes are those of the sources and of the types', () => {
     const codes = (text) => [...new Set(text.match(/\bERR_[A-Z_]+[A-Z]/g))].sort()
     const documented = table('code').map(([code]) => code.replaceAll('`', '')).sort()
-    assert.deepEqual(documented, codes(file('src/error.rs')))
+    assert.deepEqual(documented, codes(file('src/error.rs') + file('lib/exec.js')))
     assert.deepEqual(documented, codes(file('index.d.ts').match(/type ErrorCode =\n(?: +\| .*\n)+/)[0]))
   })
 })

@@ -1,11 +1,12 @@
 // Modules: the default, the names, the types. And every member once.
 
-import Default, { DockerExecError, DockerRunner } from 'docker-exec-napi'
+import Default, { DockerExecError, DockerRunner, DockerSession, ExecError, quote } from 'docker-exec-napi'
 import type {
-  Container, ContainerStream, EngineOptions, ErrorCode, ExecOptions, ExecResult, HostConfig, PullProgress, StartOptions
+  Container, ContainerStream, EngineOptions, ErrorCode, ExecInput, ExecOptions, ExecPromise, ExecResult, ExecResultWithAll, HostConfig,
+  OutputStream, PullProgress, Quotable, SessionOptions, ShellTag, Signal, StartOptions
 } from 'docker-exec-napi'
 import { EventEmitter, once } from 'node:events'
-import { Duplex } from 'node:stream'
+import { Duplex, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
 const engines: Array<EngineOptions | null | undefined> = [
@@ -45,11 +46,65 @@ const container: Container | null = runner.container
 await runner.stream?.closed
 stream.once('dropped', (bytes: number) => bytes).off('dropped', () => {}).on('data', (chunk: Buffer) => chunk.length)
 
-const settings: ExecOptions = { maxBuffer: 1024, encoding: 'latin1' }
-const { command, exitCode, stdout, stderr, truncated, shellRestarted }: ExecResult = await runner.exec('ls', { maxBuffer: 10 })
+const settings: ExecOptions = { maxBuffer: 1024, encoding: 'latin1', all: true, timeout: undefined }
+const result: ExecResult = await runner.exec('ls', { maxBuffer: 10 })
+const { command, exitCode, signal, stdout, stderr, durationMs, timedOut, aborted, truncated, shellRestarted } = result
+const signalled: Signal | null = signal
+const maybe: string | undefined = result.all
 const bytes: Buffer = (await runner.exec('ls', { encoding: 'buffer' })).stdout
+const both: string = (await runner.exec('ls', { all: true })).all
+const hex: string = (await runner.exec('ls', { all: true, encoding: 'hex' })).all
+const bothBytes: Buffer = (await runner.exec('ls', { all: true, encoding: 'buffer' })).all
+const whole: ExecResultWithAll = await runner.exec('ls', { all: true })
 const either: string | Buffer = (await runner.exec('ls', settings)).stdout
-export const all = [endpoint, version, command, exitCode, stdout.trim(), stderr.trim(), truncated, shellRestarted, bytes, either, DockerExecError]
+export const all = [
+  endpoint, version, command, exitCode, signalled, stdout.trim(), stderr.trim(), durationMs, timedOut, aborted, truncated, shellRestarted,
+  maybe, bytes, both, hex, bothBytes, whole, either, DockerExecError
+]
+
+const inputs: ExecInput[] = ['text', Buffer.from('x'), new Uint8Array(1), ['a', Buffer.from('b')], Readable.from(['a']), (async function * () { yield 'a' })()]
+for (const input of inputs) {
+  await runner.exec('cat', {
+    input, timeout: 1000, signal: AbortSignal.timeout(1000), killSignal: 'SIGINT', killGrace: 0, cwd: '/tmp', env: { A: 'x', N: 1 },
+    overflow: 'tail', reject: false
+  })
+}
+
+const running: ExecPromise = runner.exec('ls')
+const promise: Promise<ExecResult> = running
+const output: OutputStream = running.stdout
+output.on('dropped', (count) => count.toFixed()).on('data', (piece) => piece.trim()).pipe(process.stdout)
+for await (const line of running) line.trim()
+for await (const line of running.lines('stderr')) line.trim()
+for await (const { stream, data } of runner.exec('ls', { encoding: 'buffer' }).chunks()) console.log(stream.padEnd(6), data.length)
+for await (const piece of runner.exec('ls', { encoding: 'buffer' }).stdout) piece.readUInt8()
+const sent: boolean = running.kill() && running.kill('SIGINT') && running.kill(2)
+
+const words: Quotable = ['a', 1]
+const tag: ShellTag<ExecPromise> = runner.sh({ timeout: 1000 })
+const tagged: string = (await runner.sh`printf ${words} ${'x'} ${2}`).stdout + (await tag`ls ${words}`).stdout
+const taggedBytes: Buffer = (await runner.sh({ encoding: 'buffer', all: true })`ls`).all
+export const quoted: string = quote(words) + quote('it\'s') + String(sent) + tagged + taggedBytes.toString()
+
+await promise.catch((error: unknown) => {
+  if (!(error instanceof ExecError)) throw error
+  const base: DockerExecError = error
+  const code: number | undefined = error.exitCode
+  const { stderr, cause }: ExecError = error
+  return [base.code, code, stderr.trim(), cause]
+})
+
+const place: SessionOptions = { Shell: 'sh', WorkingDir: '/tmp', Env: ['A=1'], User: '1000' }
+const session: DockerSession = await runner.session(place)
+session.once('close', () => {}).on('exit', (code) => code.padStart(3)).on('shell:restart', () => {})
+session.stream.write('ls\n')
+const zero: 0 = await session.run('true')
+export const owner: DockerRunner = zero === 0 ? session.runner : runner
+await session.exec('ls', { all: true })
+await session.sh`ls`
+await session.close()
+await session[Symbol.asyncDispose]()
+await runner[Symbol.asyncDispose]()
 
 await runner.resize(100, 30)
 await runner.stop()

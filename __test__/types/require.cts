@@ -9,6 +9,8 @@ const named: typeof DockerRunner = DockerRunner.DockerRunner
 async function main(): Promise<DockerRunner.ExecResult> {
   const stream: DockerRunner.ContainerStream = await runner.start(options)
   stream.on('dropped', (bytes) => bytes.toFixed()).pipe(process.stdout)
+  await using session: DockerRunner.DockerSession = await runner.session()
+  await session.sh`ls ${DockerRunner.quote('a')}`
   return runner.exec('ls')
 }
 
