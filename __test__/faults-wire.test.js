@@ -74,10 +74,14 @@ for (const tcp of [false, true]) {
         ['a page', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello'],
         ['no end of headers', `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(10_000)}`]
       ]) {
+        // A lie: nothing was started. It's found out only by waiting for the shell, so once is enough.
+        const lie = step === 'start' && what === 'a page'
+        if (lie && tcp) continue
         test(`with ${what} for an answer to ${step}, start() rejects`, { timeout: 30_000 }, async (t) => {
           const { runner, own } = await through(t, (line, link) => { if (pattern.test(line)) link.answer(bytes) }, { timeout: 1000 })
           const [code] = await outcomes([runner.start(own.options())])
-          assert.match(code, /^ERR_(ENGINE_UNREACHABLE|ENGINE_PROTOCOL|CONNECTION_LOST|ENGINE_TIMEOUT|CONTAINER_GONE)$/)
+          if (lie) assert.equal(code, 'ERR_IMAGE_UNSUITABLE')
+          else assert.match(code, /^ERR_(ENGINE_UNREACHABLE|ENGINE_PROTOCOL|CONNECTION_LOST|ENGINE_TIMEOUT|CONTAINER_GONE)$/)
           await left(own)
         })
       }

@@ -70,6 +70,35 @@ describe('a worker', { timeout }, () => {
     await own.vanish()
     await own.none()
   })
+
+  test('terminated while it starts, with nobody else who uses the addon: nothing stays', async (t) => {
+    const own = mine()
+    const script = `
+      const { Worker } = require('node:worker_threads')
+      const work = \`
+        const { parentPort, workerData } = require('node:worker_threads')
+        const runner = new (require(workerData.library))()
+        runner.docker.engine().then(() => {
+          runner.start(workerData.options).catch(() => {})
+          parentPort.postMessage(0)
+        })
+      \`
+      const workerData = { library: require.resolve('..'), options: JSON.parse(process.env.OPTIONS) }
+      ;(async () => {
+        for (let after = 0; after < 10; after++) {
+          const worker = new Worker(work, { eval: true, workerData })
+          await new Promise((resolve) => worker.once('message', resolve))
+          await new Promise((resolve) => setTimeout(resolve, after))
+          await worker.terminate()
+        }
+        console.log('terminated')
+        setInterval(() => {}, 1000)
+      })()
+    `
+    const { said } = node(t, '', { flags: ['-e', script], options: own.options() })
+    await said('terminated')
+    await own.vanish()
+  })
 })
 
 describe('many copies of the addon', { timeout }, () => {
