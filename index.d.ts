@@ -709,7 +709,7 @@ declare namespace DockerRunner {
     User?: string | null
     /** Where the shell starts; it's made where it's missing. By default what the image says. */
     WorkingDir?: string | null
-    /** Labels; `docker-exec-napi.version` is added. */
+    /** Labels; `docker-exec-napi.version` and `docker-exec-napi.hello` are added. */
     Labels?: Record<string, string> | null
     /** By default the first 12 digits of the container's id. */
     Hostname?: string | null

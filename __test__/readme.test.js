@@ -99,6 +99,15 @@ describe('README.md, nothing is left behind', { timeout }, () => {
     })
   }
 
+  test('a container that does not run yet goes with a program that ends by itself', async (t) => {
+    const own = mine()
+    await node(t, `
+      const runner = new DockerRunner()
+      runner.createContainer(options).then(() => process.exit())
+    `, { options: own.options() }).exited
+    await own.vanish()
+  })
+
   test('the one window: created, but not started', async (t) => {
     const own = mine()
     const { stdout } = await node(t, `
