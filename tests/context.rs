@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use docker_exec_napi::Error;
-use docker_exec_napi::engine::context::Environment;
+use docker_exec_napi::engine::endpoint::context::Environment;
 use docker_exec_napi::engine::endpoint::{Endpoint, EngineOptions, candidates};
 
 mod fakes;

@@ -1,7 +1,7 @@
 //! Which engine: what each option, variable and file means. Nothing is connected.
 
 use docker_exec_napi::Error;
-use docker_exec_napi::engine::context::Environment;
+use docker_exec_napi::engine::endpoint::context::Environment;
 use docker_exec_napi::engine::endpoint::{Endpoint, EngineOptions, candidates, port};
 
 type Change = fn(&mut EngineOptions);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bollard::query_parameters::{CreateImageOptions, WaitContainerOptions};
 use docker_exec_napi::Error;
-use docker_exec_napi::engine::context::Environment;
 use docker_exec_napi::engine::endpoint::EngineOptions;
+use docker_exec_napi::engine::endpoint::context::Environment;
 use docker_exec_napi::engine::transport::{Engine, engine_error};
 use futures_util::StreamExt;
 use serde_json::json;

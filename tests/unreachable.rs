@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use docker_exec_napi::Error;
-use docker_exec_napi::engine::context::Environment;
 use docker_exec_napi::engine::endpoint::EngineOptions;
+use docker_exec_napi::engine::endpoint::context::Environment;
 use docker_exec_napi::engine::transport::Engine;
 
 mod fakes;

@@ -1,16 +1,13 @@
 //! The Docker edge: the only place that names bollard and hyper.
 //!
-//! - [`endpoint`], [`context`]: which engine
+//! - [`endpoint`]: which engine, by what the caller or the machine says
 //! - [`transport`]: one client for every request to it, and connections taken over
 //! - [`spec`]: what a container is to be; [`image`]: what it's made from
 //! - [`container`]: its life; [`exec`], [`input`], [`terminal`]: processes beside its main
 //!   one
 //! - [`frames`]: the decoder of its streams
 
-mod address;
-mod connector;
 pub mod container;
-pub mod context;
 pub mod endpoint;
 pub mod exec;
 pub mod frames;
@@ -18,10 +15,5 @@ pub mod image;
 pub mod input;
 mod options;
 pub mod spec;
-mod ssh;
 pub mod terminal;
-mod tls;
 pub mod transport;
-mod unreachable;
-mod version;
-mod wire;

@@ -233,7 +233,7 @@ impl Runner {
     }
 
     /// Removes a container that doesn't run yet, when the program is about to end: nothing
-    /// else would. Blocks the thread for at most [`LAST_MOMENT`]; whatever fails by then
+    /// else would. Blocks the thread for at most half a second; what fails by then
     /// stays.
     pub fn discard(&self) {
         let Some(hello) = self.front().unborn.take() else {

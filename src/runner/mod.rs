@@ -14,8 +14,8 @@ use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::engine::context::Environment;
 use crate::engine::endpoint::EngineOptions;
+use crate::engine::endpoint::context::Environment;
 use crate::engine::transport::Engine;
 use crate::engine::{image, input, terminal};
 use crate::error::{Error, Result};

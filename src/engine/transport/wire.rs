@@ -14,9 +14,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::connector::Connector;
-use super::endpoint::Endpoint;
 use super::unreachable::{Failure, unreachable};
 use super::version::Version;
+use crate::engine::endpoint::Endpoint;
 use crate::{Error, Result};
 
 /// An idle connection is of use only to a burst of requests.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::address::Address;
-use super::endpoint::{Endpoint, Tls, argument};
+use super::{Endpoint, Tls, argument};
 use crate::Result;
 
 /// What is read of the process's surroundings; a test makes its own.

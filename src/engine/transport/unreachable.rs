@@ -8,9 +8,9 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tokio_rustls::rustls::{self, InvalidMessage};
 
-use super::endpoint::Endpoint;
 use super::{connector, ssh};
 use crate::Error;
+use crate::engine::endpoint::Endpoint;
 
 /// What happened at one endpoint. `Display` says it in a few words.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,9 +16,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tower_service::Service;
 
-use super::endpoint::Endpoint;
 use super::{ssh, tls};
 use crate::Result;
+use crate::engine::endpoint::Endpoint;
 
 /// A vanished peer is noticed after about a minute: 30 s of silence and three probes.
 const KEEPALIVE: Duration = Duration::from_secs(30);

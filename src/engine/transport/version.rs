@@ -4,8 +4,8 @@ use std::fmt;
 
 use bollard::ClientVersion;
 
-use super::endpoint::argument;
 use crate::Result;
+use crate::engine::endpoint::argument;
 
 /// An API version, as `1.41`. It is ordered by age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

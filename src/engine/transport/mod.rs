@@ -1,6 +1,13 @@
 //! One client for every request to one engine, bollard's too: one pool of connections, the
 //! negotiated version in every path, one time limit, one set of errors.
 
+mod connector;
+mod ssh;
+mod tls;
+mod unreachable;
+mod version;
+mod wire;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +19,13 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use super::connector::Connector;
-use super::context::Environment;
+use super::endpoint::context::Environment;
 use super::endpoint::{Endpoint, EngineOptions, candidates};
-use super::unreachable::{Failure, unreachable};
-use super::version::Version;
-use super::wire::{Wire, boxed};
 use crate::{Error, Result};
+use connector::Connector;
+use unreachable::{Failure, unreachable};
+use version::Version;
+use wire::{Wire, boxed};
 
 /// How long an engine may take to begin its answer when the caller doesn't say.
 const TIMEOUT: Duration = Duration::from_secs(60);

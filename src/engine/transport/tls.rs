@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::endpoint::{Tls, argument};
+use crate::engine::endpoint::{Tls, argument};
 use crate::{Error, Result};
 
 /// A connector that trusts `ca`, or the system's authorities without one, and shows the

@@ -3,7 +3,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::endpoint::{Endpoint, Tls, argument};
+use super::{Endpoint, Tls, argument};
 use crate::Result;
 
 /// The Engine's registered port for plain HTTP.

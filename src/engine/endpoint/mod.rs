@@ -1,14 +1,17 @@
 //! Which engine: from what the caller said, or else from what the machine says
 //! (context.rs), to one or more [`Endpoint`]s. Nothing is connected here.
 
+mod address;
+pub mod context;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use super::address::port;
-use super::address::{Address, bracketed};
-use super::context::{self, Environment};
 use crate::{Error, Result};
+pub use address::port;
+use address::{Address, bracketed};
+use context::Environment;
 
 /// What a caller may say about the engine, in dockerode's words. All of it is optional.
 #[derive(Clone, Default)]

@@ -1,0 +1,151 @@
+//! What a driver has its shell do: a command, lines of ours around it, and a fresh shell
+//! where the old one has ended.
+
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::io::AsyncWrite;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{Driver, Run, SHELL_READY};
+use crate::error::{Error, Result};
+use crate::session::marks::End;
+use crate::session::output::Sink;
+use crate::session::script::{self, Reports, Snapshot};
+use crate::session::termination::Termination;
+use crate::session::watchdog::Watch;
+use crate::session::{Command, Fd, Future};
+
+impl<O, I> Driver<O, I>
+where
+    O: Stream<Item = Result<(Fd, Bytes)>> + Unpin,
+    I: AsyncWrite + Unpin,
+{
+    pub(super) async fn execute(
+        &mut self,
+        command: Command,
+        sink: &mut Sink,
+        run: &mut Run,
+    ) -> Result<End> {
+        let mut text = command.text;
+        if self.link.terminal.is_none() && self.flags.contains(['x', 'v']) {
+            text = self.hushed(text).await?;
+        }
+        if command.restore {
+            run.snapshot = self.snapshot().await?;
+        }
+        if let Some(stdin) = command.stdin {
+            let path = self.meanwhile(stdin).await??;
+            text = script::with_stdin(&text, &path);
+        }
+        let token = Uuid::new_v4();
+        self.link.send(&script::line(&text, &token, &self.reports));
+        let (beside, shell) = (self.beside.clone(), self.shell.clone());
+        let termination = run.termination.insert(Termination::new(
+            beside.clone(),
+            shell.clone(),
+            run.snapshot.as_ref(),
+            command.limits,
+            command.control,
+        ));
+        let mut watch = Some(Watch::new(beside, shell));
+        let end = self
+            .until(token, sink, &mut watch, Some(termination))
+            .await?;
+        if let Some(sweep) = termination.sweep() {
+            self.meanwhile(sweep).await?.ok();
+        }
+        Ok(end)
+    }
+
+    /// Awaits something else; what the shell prints meanwhile goes to the tap.
+    pub(super) async fn meanwhile<T>(&mut self, mut other: Future<T>) -> Result<T> {
+        loop {
+            tokio::select! {
+                done = &mut other => return Ok(done),
+                chunk = self.link.next() => self.route(chunk?, &mut Sink::Tap).await?,
+            }
+        }
+    }
+
+    /// What is to be known about the shell if the next command has to be ended.
+    pub(super) async fn snapshot(&mut self) -> Result<Option<Snapshot>> {
+        let mut sink = Sink::head(script::MAX_COMMAND);
+        self.aside(script::snapshot, &mut sink).await?;
+        let (stdout, ..) = sink.finish();
+        Ok(std::str::from_utf8(&stdout).ok().and_then(Snapshot::read))
+    }
+
+    /// Turns the shell's tracing and echo off; gives the command that turns them on again.
+    pub(super) async fn hushed(&mut self, text: String) -> Result<String> {
+        let on: String = self
+            .flags
+            .chars()
+            .filter(|flag| "xv".contains(*flag))
+            .collect();
+        match self.aside(script::hush, &mut Sink::Nowhere).await? {
+            true => Ok(format!("set -{on}\n{text}")),
+            false => Ok(text),
+        }
+    }
+
+    /// Has the shell execute a line of ours before a command; whether it's still the same
+    /// shell then.
+    pub(super) async fn aside(
+        &mut self,
+        line: impl FnOnce(&Uuid, &Reports) -> String,
+        sink: &mut Sink,
+    ) -> Result<bool> {
+        let token = Uuid::new_v4();
+        self.link.send(&line(&token, &self.reports));
+        let mut watch = Some(Watch::new(self.beside.clone(), self.shell.clone()));
+        match self.until(token, sink, &mut watch, None).await? {
+            End::Mark(_) => Ok(true),
+            End::ShellEnded(_) | End::Replaced(_) => {
+                self.new_shell().await?;
+                self.restarted = true;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Has the supervisor start a shell, and gives it back what `restore` says.
+    pub(super) async fn fresh_shell(&mut self, restore: Option<String>) -> Result<()> {
+        self.new_shell().await?;
+        if let Some(text) = restore {
+            let line = |token: &Uuid, reports: &Reports| script::line(&text, token, reports);
+            self.aside(line, &mut Sink::Nowhere).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn new_shell(&mut self) -> Result<()> {
+        self.nonce = Uuid::new_v4();
+        self.marks.clear();
+        self.flags.clear();
+        let token = Uuid::new_v4();
+        self.link
+            .outbox
+            .put(script::fresh_shell(&self.nonce).as_bytes());
+        self.link.send(&script::first_line(&token, &self.reports));
+        let (mut sink, mut unwatched) = (Sink::Tap, None);
+        let ready = self.until(token, &mut sink, &mut unwatched, None);
+        let silent = || {
+            Err(Error::NoShell(
+                "its shell doesn't execute what it reads".into(),
+            ))
+        };
+        match timeout(SHELL_READY, ready)
+            .await
+            .unwrap_or_else(|_| silent())?
+        {
+            End::Mark(pid) => self.shell = pid,
+            End::ShellEnded(code) => {
+                let reason = format!("its shell ends at once, with exit code {code}");
+                return Err(Error::NoShell(reason));
+            }
+            End::Replaced(_) => {}
+        }
+        Ok(())
+    }
+}
