@@ -126,7 +126,6 @@ class DockerRunner extends Shell {
     await closed
   }
 
-  /** Made outside the constructor, whose closures share a scope that holds the runner. */
   #own(container) {
     if (this.container === null || containerId(container, this.container) !== this.container.id) {
       throw invalid('only the container that createContainer() of this runner made last')
@@ -176,12 +175,14 @@ class DockerRunner extends Shell {
       terminal: this.#terminal,
       read: (max) => this.container === container && this[kNative].read(max),
       dropped: () => this.container === container ? this[kNative].dropped() : 0,
-      type: async (text) => {
-        // What was typed into a container that never started ends with it; start() tells.
-        if (!started.settled && !await started.promise.then(() => true, () => false)) return
-        if (!current()) throw toError(ENDED)
+      type: (text) => {
         // Typed, not awaited: how it ends is its own affair.
-        this[kType](text)
+        const now = () => {
+          if (!current()) throw toError(ENDED)
+          this[kType](text)
+        }
+        // What was typed into a container that never started ends with it; start() tells.
+        return started.settled ? now() : started.promise.then(now, () => {})
       },
       keys: async (bytes) => {
         await started.promise

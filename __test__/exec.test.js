@@ -158,6 +158,16 @@ function describeWith(shell) {
       await runner.run('kill $job; wait $job; true')
     })
 
+    test('what a job prints while a shell is asked for its state is not executed', async () => {
+      const other = new DockerRunner()
+      await other.start({ Image: `docker-exec-napi/${shell}` })
+      await other.run('(while :; do echo "touch /tmp/EXECUTED"; echo 1; done) &')
+      const error = await failure(other.exec('while :; do :; done', { timeout: 100, killGrace: 100, overflow: 'head' }))
+      assert.deepStrictEqual([error.code, error.shellRestarted], ['ERR_TIMEOUT', true])
+      assert.strictEqual((await other.exec('[ -e /tmp/EXECUTED ]', { reject: false })).exitCode, 1)
+      await other.stop()
+    })
+
     test('partial output is in the result', async () => {
       const error = await failure(runner.exec('echo before; sleep 1000', { timeout: 200 }))
       assert.deepStrictEqual([error.stdout, error.signal], ['before\n', 'SIGTERM'])
@@ -183,6 +193,12 @@ function describeWith(shell) {
       await runner.exec('true', { signal: later.signal })
       later.abort()
       assert.strictEqual((await runner.exec('echo on')).stdout, 'on\n')
+    })
+
+    test('kill() says that it is too early for a command that waits', async () => {
+      const [first, second] = [runner.exec('sleep 0.2'), runner.exec('true')]
+      assert.strictEqual(second.kill(), false)
+      await Promise.all([first, second])
     })
 
     test('kill() sends one signal to its processes', async () => {
@@ -224,7 +240,7 @@ describe('exec() refuses, before anything is sent,', () => {
   for (const [options, words] of [
     [null, /options/], [{ time: 1 }, /option time is unknown/], [{ timeout: 0 }, /timeout/], [{ timeout: '1s' }, /timeout/],
     [{ killSignal: 'SIGNOPE' }, /no such signal/], [{ killGrace: -1 }, /killGrace/], [{ signal: {} }, /signal/],
-    [{ input: 7 }, /input/], [{ cwd: '' }, /cwd/], [{ env: { 'A-B': 'x' } }, /env/], [{ env: { A: {} } }, /env/],
+    [{ input: 7 }, /input/], [{ cwd: '' }, /cwd/], [{ env: { 'A-B': 'x' } }, /env/], [{ env: { A: {} } }, /env/], [{ env: null }, /env/], [{ env: [] }, /env/],
     [{ overflow: 'drop' }, /overflow/], [{ encoding: 'utf-99' }, /encoding/], [{ maxBuffer: -1 }, /maxBuffer/], [{ reject: 'no' }, /reject/]
   ]) {
     test(JSON.stringify(options), async () => {

@@ -54,8 +54,8 @@ function begin(submit, command, options) {
 
 async function finish(command, options, settled, fed) {
   const detail = await settled
-  const result = toResult(command, options, detail)
   const inputError = await fed
+  const result = toResult(command, options, detail, inputError)
   if (inputError !== undefined) {
     throw toExecError(result, { code: 'ERR_INPUT', message: 'the input failed' }, { cause: inputError })
   }
@@ -69,7 +69,7 @@ async function finish(command, options, settled, fed) {
 
 const reasonOf = ({ signal }, code) => code === 'ERR_ABORTED' && signal ? { cause: signal.reason } : undefined
 
-function toResult(command, { encoding }, detail) {
+function toResult(command, { encoding }, detail, inputError) {
   const decode = (bytes = Buffer.alloc(0)) => encoding === 'buffer' ? bytes : bytes.toString(encoding)
   return Object.freeze({
     command,
@@ -80,7 +80,7 @@ function toResult(command, { encoding }, detail) {
     ...(detail.all && { all: decode(detail.all) }),
     durationMs: detail.durationMs ?? 0,
     timedOut: detail.cause === 'timeout',
-    aborted: detail.cause === 'abort' || detail.failure?.code === 'ERR_ABORTED',
+    aborted: inputError === undefined && (detail.cause === 'abort' || detail.failure?.code === 'ERR_ABORTED'),
     truncated: detail.truncated ?? false,
     shellRestarted: detail.shellRestarted ?? false
   })
@@ -218,7 +218,7 @@ const RULES = {
 }
 
 function isEnv(value) {
-  return typeof value === 'object' && Object.entries(value).every(([name, text]) =>
+  return value !== null && typeof value === 'object' && !Array.isArray(value) && Object.entries(value).every(([name, text]) =>
     /^[A-Za-z_]\w*$/.test(name) && (typeof text === 'string' || Number.isFinite(text)))
 }
 

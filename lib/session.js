@@ -20,7 +20,7 @@ class DockerSession extends Shell {
     session.stream = new ContainerStream({
       read: (max) => session[kNative].read(max),
       dropped: () => session[kNative].dropped(),
-      type: async (text) => {
+      type: (text) => {
         if (!session.#open) throw new DockerExecError('the session of this stream has ended', 'ERR_STOPPED')
         session[kType](text)
       },

@@ -24,7 +24,10 @@ class Shell extends EventEmitter {
   #pending = new Map()
   #last = 0
 
-  /** The addon's listener for a shell, that doesn't keep it from being collected. */
+  /**
+   * The addon's listener for a shell, that doesn't keep it from being collected. Made outside
+   * the constructor, whose closures share a scope that holds the shell.
+   */
   static listener(shell) {
     const weak = new WeakRef(shell)
     return (name, detail) => weak.deref()?.#on(name, detail)

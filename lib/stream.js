@@ -61,7 +61,7 @@ class OutputStream extends Readable {
  * A container's stream, as docker-exec had it: reads what belongs to no result (the output
  * of `run()`, of jobs in the background, of what was typed), writes type into the shell.
  *
- * Its source is a feed's; `type(text)` runs complete lines (`keys(bytes)` presses keys
+ * Its source is a feed's; `type(text)` runs complete lines, at once or in the promise that it returns (`keys(bytes)` presses keys
  * where there is a `terminal`), `end()` ends the container.
  */
 class ContainerStream extends Duplex {
@@ -93,7 +93,18 @@ class ContainerStream extends Duplex {
     const end = text.lastIndexOf('\n')
     this.#line = text.slice(end + 1)
     if (end < 0) callback()
-    else this.#source.type(text.slice(0, end)).then(() => callback(), callback)
+    else this.#type(text.slice(0, end), callback)
+  }
+
+  /** At once where it can be, so that nothing overtakes it. */
+  #type(text, callback) {
+    try {
+      const later = this.#source.type(text)
+      if (later) later.then(() => callback(), callback)
+      else callback()
+    } catch (error) {
+      callback(error)
+    }
   }
 
   _final(callback) {

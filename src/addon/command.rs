@@ -96,10 +96,11 @@ impl NativeCommand {
         }
     }
 
-    /// Sends a signal (a name without SIG) to its processes; `false` where it's too late.
+    /// Sends a signal (a name without SIG) to its processes; `false` where it's too early or too
+    /// late.
     #[napi]
     pub fn signal(&self, name: String) -> bool {
-        self.control.try_send(Control::Signal(name)).is_ok()
+        !self.ticket.waits() && self.control.try_send(Control::Signal(name)).is_ok()
     }
 
     /// Gives it input, once it takes some; `false` when it takes no more.

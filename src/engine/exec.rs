@@ -63,7 +63,7 @@ async fn run(engine: &Engine, container: &str, arguments: Vec<String>) -> Result
 #[serde(default)]
 pub struct SessionOptions {
     #[serde(rename = "Shell")]
-    shell: String,
+    shell: Option<String>,
     #[serde(rename = "WorkingDir")]
     working_dir: Option<String>,
     #[serde(rename = "Env")]
@@ -84,7 +84,10 @@ impl SessionOptions {
     /// The request for a leash that says `hello`.
     pub fn config(self, hello: &Uuid) -> ExecConfig {
         ExecConfig {
-            cmd: Some(script::leash(&self.shell, hello)),
+            cmd: Some(script::leash(
+                self.shell.as_deref().unwrap_or_default(),
+                hello,
+            )),
             working_dir: self.working_dir,
             env: self.env,
             user: self.user,

@@ -112,7 +112,7 @@ impl Runner {
         match session {
             Some(session) => session.submit(command, done),
             None if stopped => Err(Error::Stopped("")),
-            None => Err(Error::NotStarted("run()")),
+            None => Err(Error::NotStarted("a command")),
         }
     }
 

@@ -160,6 +160,14 @@ impl Ticket {
         withdrawn
     }
 
+    /// The command hasn't begun.
+    pub fn waits(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+    }
+
     /// Whoever takes it settles the command.
     fn take(&self) -> Option<Done> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -107,7 +107,12 @@ impl Kept {
 
     /// There was more than may be.
     pub(super) fn overflowed(&self) -> bool {
-        self.fatal && self.streams.iter().any(|stream| stream.truncated)
+        self.fatal
+            && self
+                .streams
+                .iter()
+                .chain(&self.all)
+                .any(|stream| stream.truncated)
     }
 }
 
@@ -143,7 +148,12 @@ impl Sink {
             return Rest::default();
         };
         let [(stdout, more_out), (stderr, more_err)] = kept.streams.map(Capture::finish);
-        let all = kept.all.map(|all| all.finish().0);
-        (stdout, stderr, all, more_out || more_err)
+        let (all, more) = kept.all.map(Capture::finish).unzip();
+        (
+            stdout,
+            stderr,
+            all,
+            more_out || more_err || more.unwrap_or(false),
+        )
     }
 }

@@ -169,15 +169,21 @@ pub fn line(command: &str, token: &Uuid, reports: &Reports) -> String {
     line
 }
 
-/// Prints the jobs in the background, a line each, and the machine's uptime; then the
-/// exported variables and the directory, in the shell's own quoting.
-const SNAPSHOT: &str = r#"\command jobs -p
-(\command read -r up idle </proc/uptime; \command echo "up $up"
-\command export DOCKER_EXEC_PWD="$PWD"; \command export -p)"#;
+/// Prints the jobs in the background, then (after their length) the machine's uptime, the
+/// exported variables and the directory, in the shell's own quoting; both between `{frame}`,
+/// since jobs print into the same stream.
+const SNAPSHOT: &str = r#"\command echo {frame}; \command jobs -p; \command echo {frame}
+(\command read -r up idle </proc/uptime; \command export DOCKER_EXEC_PWD="$PWD"
+all="$up
+$(\command export -p)"; \command printf '%s' "{frame}${#all} ${all}{frame}")"#;
 
-/// Has the shell print its [`Snapshot`].
-pub fn snapshot(token: &Uuid, reports: &Reports) -> String {
-    line(SNAPSHOT, token, reports)
+/// Has the shell print its [`Snapshot`], framed by `frame`.
+pub fn snapshot(frame: &Uuid, token: &Uuid, reports: &Reports) -> String {
+    line(
+        &SNAPSHOT.replace("{frame}", &frame.to_string()),
+        token,
+        reports,
+    )
 }
 
 /// A shell before a command that may have to be ended.
@@ -193,15 +199,36 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// What the shell printed.
-    pub fn read(text: &str) -> Option<Self> {
-        let (jobs, rest) = text.split_once("up ")?;
-        let (uptime, variables) = rest.split_once('\n')?;
+    /// What the shell printed, and what was printed beside it. There is no snapshot where
+    /// something else came in between: what is restored is executed.
+    pub fn read(text: &str, frame: &Uuid) -> (Option<Self>, String) {
+        let parts: Vec<&str> = text.split(&frame.to_string()).collect();
+        let &[before, jobs, between, state, after] = &parts[..] else {
+            return (None, parts.concat());
+        };
+        let mine = |line: &&str| line.bytes().all(|byte| byte.is_ascii_digit());
+        let (jobs, others): (Vec<&str>, Vec<&str>) = jobs.trim().split('\n').partition(mine);
+        let beside = [
+            before,
+            &others.join("\n"),
+            between.trim_start_matches('\n'),
+            after,
+        ]
+        .concat();
+        let snapshot = Self::of(&jobs.join(" "), state);
+        (snapshot, beside)
+    }
+
+    fn of(jobs: &str, state: &str) -> Option<Self> {
+        let (length, state) = state.split_once(' ')?;
+        let length: usize = length.parse().ok()?;
+        // Shells count bytes, or characters of their locale.
+        if length != state.len() && length != state.chars().count() {
+            return None;
+        }
+        let (uptime, variables) = state.split_once('\n')?;
         Some(Self {
-            jobs: format!(
-                " {} ",
-                jobs.split_whitespace().collect::<Vec<_>>().join(" ")
-            ),
+            jobs: format!(" {jobs} "),
             uptime: hundredths(uptime)?,
             restore: bring_back(variables),
         })
@@ -250,6 +277,21 @@ fn quote(text: &str, line: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_snapshot_is_taken_whole_or_not_at_all() {
+        let frame = Uuid::new_v4();
+        let text = |inserted: &str| {
+            format!("a{frame}\n12\nx\n34\n{frame}\nb{frame}16 5.25\n{inserted}export A='1{frame}c")
+        };
+        let (snapshot, beside) = Snapshot::read(&text(""), &frame);
+        let snapshot = snapshot.expect("a snapshot");
+        assert_eq!((snapshot.jobs.as_str(), snapshot.uptime), (" 12 34 ", 525));
+        assert!(snapshot.restore.starts_with("export A='1\n"));
+        assert_eq!(beside, "axbc");
+        assert_eq!(Snapshot::read(&text("rm x\n"), &frame).0, None);
+        assert_eq!(Snapshot::read("nothing", &frame), (None, "nothing".into()));
+    }
 
     #[test]
     fn a_typed_line_holds_no_mark() {

@@ -16,6 +16,9 @@ use crate::session::termination::Termination;
 use crate::session::watchdog::Watch;
 use crate::session::{Command, Fd, Future};
 
+/// Tries to get a snapshot.
+const SNAPSHOTS: usize = 3;
+
 impl<O, I> Driver<O, I>
 where
     O: Stream<Item = Result<(Fd, Bytes)>> + Unpin,
@@ -68,12 +71,26 @@ where
         }
     }
 
-    /// What is to be known about the shell if the next command has to be ended.
+    /// What is to be known about the shell if the next command has to be ended; nothing
+    /// where jobs print so much that it can't be had whole.
     pub(super) async fn snapshot(&mut self) -> Result<Option<Snapshot>> {
-        let mut sink = Sink::head(script::MAX_COMMAND);
-        self.aside(script::snapshot, &mut sink).await?;
-        let (stdout, ..) = sink.finish();
-        Ok(std::str::from_utf8(&stdout).ok().and_then(Snapshot::read))
+        for _ in 0..SNAPSHOTS {
+            let frame = Uuid::new_v4();
+            let mut sink = Sink::head(script::MAX_COMMAND);
+            let line = |token: &Uuid, reports: &Reports| script::snapshot(&frame, token, reports);
+            self.aside(line, &mut sink).await?;
+            let (stdout, stderr, ..) = sink.finish();
+            let (snapshot, beside) = Snapshot::read(&String::from_utf8_lossy(&stdout), &frame);
+            for output in [Bytes::from(beside), stderr] {
+                if !output.is_empty() {
+                    self.link.spill(output).await?;
+                }
+            }
+            if snapshot.is_some() {
+                return Ok(snapshot);
+            }
+        }
+        Ok(None)
     }
 
     /// Turns the shell's tracing and echo off; gives the command that turns them on again.
