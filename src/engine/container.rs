@@ -93,6 +93,36 @@ pub async fn kill(engine: &Engine, container: &str) -> Result<()> {
 /// Removes the container with its anonymous volumes, running or not, and returns when it's
 /// gone. One that is gone already is as good.
 pub async fn remove(engine: &Engine, container: &str) -> Result<()> {
+    let time = engine.timeout();
+    let removal = async {
+        loop {
+            match try_remove(engine, container).await {
+                // Podman, while it tidies up after a container that has just ended.
+                Err(Error::Refused {
+                    status: 500,
+                    message,
+                    ..
+                }) if message.contains("container state improper") => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                removed => return removed,
+            }
+        }
+    };
+    tokio::time::timeout(time, removal)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Error::Timeout {
+                doing: "remove container".into(),
+                after: time,
+            })
+        })
+}
+
+/// The pause before a container is tried again that can't be removed just now.
+const AGAIN: Duration = Duration::from_millis(10);
+
+async fn try_remove(engine: &Engine, container: &str) -> Result<()> {
     let options = RemoveContainerOptions {
         force: true,
         v: true,
@@ -131,14 +161,9 @@ pub async fn remove_labelled(engine: &Engine, hello: &Uuid) -> Result<bool> {
 
 /// Waits until the engine has removed the container, which it is about to.
 async fn removed(engine: &Engine, container: &str) -> Result<()> {
-    let time = engine.timeout();
-    match tokio::time::timeout(time, wait(engine, container, "removed")).await {
-        Ok(Ok(_) | Err(Error::Refused { status: 404, .. })) => Ok(()),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(Error::Timeout {
-            doing: "remove container".into(),
-            after: time,
-        }),
+    match wait(engine, container, "removed").await {
+        Ok(_) | Err(Error::Refused { status: 404, .. }) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -72,10 +72,14 @@ fn refused(image: &str, error: Error) -> Error {
             image: image.into(),
             reason: message,
         },
-        Error::Refused { message, .. } if message.contains("not found") => Error::ImageNotFound {
-            image: image.into(),
-            reason: message,
-        },
+        Error::Refused { message, .. }
+            if message.contains("not found") || message.contains("manifest unknown") =>
+        {
+            Error::ImageNotFound {
+                image: image.into(),
+                reason: message,
+            }
+        }
         Error::Refused { message, .. } | Error::Lost(message) => failed(image, message),
         other => other,
     }

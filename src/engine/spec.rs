@@ -143,7 +143,11 @@ impl Spec {
         let image = own.image.filter(|image| !image.is_empty());
         let image = image.unwrap_or_else(|| DEFAULT_IMAGE.into());
         let (hello, shell) = (Uuid::new_v4(), own.shell.unwrap_or_default());
-        let host = safe(body.host_config.take().unwrap_or_default());
+        let mut host = safe(body.host_config.take().unwrap_or_default());
+        if body.network_disabled == Some(true) {
+            // Podman would ignore the former without the latter.
+            host.network_mode.get_or_insert_with(|| "none".into());
+        }
         body.host_config = Some(with_volumes(host, own.binds, own.volumes_from));
         body.image = Some(image.clone());
         body.entrypoint = Some(match own.tty {
