@@ -11,6 +11,8 @@ const { DockerSession } = require('./lib/session.js')
 const { Shell, kEvent, kNative, kType } = require('./lib/shell.js')
 const { ContainerStream } = require('./lib/stream.js')
 
+const ALREADY_STARTED = 'this runner already has a container: await stop() first, or make another runner'
+
 /** Runners whose container doesn't run yet: only they can remove it. */
 const unborn = new Set()
 process.on('exit', () => { for (const discard of unborn) discard() })
@@ -60,6 +62,8 @@ class DockerRunner extends Shell {
   async createContainer(options) {
     const json = jsonOptions(options, 'start')
     if (this.#stopping) await this.#stopping
+    // Here, since two calls may reach the addon's threads in any order.
+    if (unborn.has(this.#discard)) throw toError({ code: 'ERR_ALREADY_STARTED', message: ALREADY_STARTED })
     this.#turn = this[kNative].turn()
     unborn.add(this.#discard)
     const created = await this[kNative].create(json, this.#turn)

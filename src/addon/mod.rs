@@ -9,10 +9,12 @@ mod runner;
 mod session;
 
 use std::future::Future;
+use std::sync::LazyLock;
 
 use napi::Env;
 use napi::bindgen_prelude::{Either, PromiseRaw, ToNapiValue};
 use napi_derive::napi;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Result};
 
@@ -43,16 +45,25 @@ impl From<&Error> for Failure {
 /// A promise that never rejects: it resolves with the value, or with what has failed.
 type Promise<'env, T> = napi::Result<PromiseRaw<'env, Either<T, Failure>>>;
 
-/// Runs `work` on tokio. It must own what it uses: the object whose method this was may be
-/// gone before it ends, when its thread is terminated.
+/// Ours, for as long as the process lives: napi's ends with the last thread that uses the
+/// addon (a worker, say), and what is to be undone then couldn't be.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    runtime.expect("the system lets a thread be started")
+});
+
+/// Runs `work` to its end, also when the thread that asked for it is terminated. It must own
+/// what it uses: the object whose method this was may be gone by then.
 fn promise<T: ToNapiValue + Send + 'static>(
     env: &Env,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Promise<'_, T> {
+    let work = RUNTIME.spawn(work);
     env.spawn_future(async move {
-        Ok(match work.await {
-            Ok(value) => Either::A(value),
-            Err(error) => Either::B(Failure::from(&error)),
-        })
+        match work.await {
+            Ok(Ok(value)) => Ok(Either::A(value)),
+            Ok(Err(error)) => Ok(Either::B(Failure::from(&error))),
+            Err(panic) => Err(napi::Error::from_reason(panic.to_string())),
+        }
     })
 }
