@@ -19,7 +19,7 @@ use crate::session::tap::{self, Tap};
 use crate::session::{Session, Wiring};
 
 /// What a program's end may be held up by one container that doesn't run yet.
-const LAST_MOMENT: Duration = Duration::from_millis(500);
+const LAST_MOMENT: Duration = Duration::from_secs(3);
 
 /// The pause between two looks for a container that is being made.
 const AGAIN: Duration = Duration::from_millis(10);
@@ -58,6 +58,11 @@ impl Runner {
         };
         let engine = self.unless_stopped(turn, self.engine()).await?;
         self.front().unborn = Some(spec.hello);
+        // Looked at after that, as discard() does it the other way round.
+        if self.turn() != turn {
+            self.front().unborn = None;
+            return Err(Error::Stopped(STARTING));
+        }
         let id = match self.make(engine, &spec, turn).await {
             Ok(id) => id,
             Err(error) => {
@@ -233,9 +238,10 @@ impl Runner {
     }
 
     /// Removes a container that doesn't run yet, when the program is about to end: nothing
-    /// else would. Blocks the thread for at most half a second; what fails by then
+    /// else would. Blocks the thread for at most three seconds; what fails by then
     /// stays.
     pub fn discard(&self) {
+        self.interrupt();
         let Some(hello) = self.front().unborn.take() else {
             return;
         };

@@ -63,11 +63,15 @@ impl Default for Limits {
 /// with the command or after it, and what such processes have left to the container's init.
 /// Says how many there were. Arguments: shell, signal, the machine's uptime when the command
 /// began, in hundredths of a second, the jobs that the shell had then, and whether to look
-/// for what was left to init. What is to be killed is stopped when it's found, so that it
+/// for what was left to init. What is above the shell, the leash too, is never touched. What is to be killed is stopped when it's found, so that it
 /// starts nothing that would be missed.
 const SIGNAL: &str = r#"
 shell=$1 signal=$2 since=$3 jobs=$4 orphans=$5
 read -r group </proc/"$shell"/cgroup
+above=$shell
+while read -r line <"/proc/$above/stat" && set -- ${line##*) } && [ "$2" -gt 1 ]; do
+  above=$2 jobs="$jobs $2 "
+done 2>/dev/null
 known=" $shell " found= more=1
 while [ "$more" ]; do
   more=
