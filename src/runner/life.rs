@@ -254,8 +254,16 @@ impl Runner {
             runtime.block_on(async {
                 let removal = async {
                     let engine = Engine::connect_in(&options, &environment).await?;
-                    while !container::remove_labelled(&engine, &hello).await? {
-                        // It may still be on its way.
+                    let mut seen = false;
+                    loop {
+                        match container::remove_labelled(&engine, &hello).await {
+                            Ok(true) => break,
+                            Ok(false) if seen => break,
+                            // It may still be on its way,
+                            Ok(false) => {}
+                            // or be starting just now.
+                            Err(_) => seen = true,
+                        }
                         tokio::time::sleep(AGAIN).await;
                     }
                     Ok::<_, Error>(())
