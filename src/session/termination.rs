@@ -238,7 +238,8 @@ impl Termination {
         };
         if self.uptime.is_none() {
             let now = script::hundredths(&text).unwrap_or(u64::MAX);
-            self.uptime = Some(now.saturating_sub(self.begun.elapsed().as_millis() as u64 / 10));
+            self.uptime =
+                Some(now.saturating_sub(self.begun.elapsed().as_millis() as u64 / 10 + 2));
             return Ok(());
         }
         let sent = self.waiting.take();
