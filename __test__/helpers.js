@@ -122,6 +122,19 @@ function bare(code) {
   }
 }
 
+/**
+ * Resolves when exactly `n` processes of the container are `sleep`, zombies aside; what was
+ * killed takes a moment to be gone, and what goes on for ever makes it fail.
+ */
+const sleeping = (runner, n) => runner.exec(`
+  until
+    n=0
+    for f in /proc/[0-9]*/stat; do
+      read -r l 2>/dev/null <$f && case $l in *"(sleep) Z"*) ;; *"(sleep) "*) n=$((n+1)) ;; esac
+    done
+    [ $n = ${n} ]
+  do :; done`, { timeout: 20_000 })
+
 /** How each promise ended, in words. */
 async function outcomes(promises) {
   const word = ({ status, value, reason }) => status === 'fulfilled' ? value : reason?.code ?? reason
@@ -158,5 +171,5 @@ function node(t, script, { options = {}, env = {}, flags = [] } = {}) {
 
 module.exports = {
   BASH, LABEL, SOCKET, TCP_PORT, DockerRunner,
-  api, awake, bare, gone, inspect, mine, node, outcomes, reading, shared, started, timeout, typed
+  api, awake, bare, gone, inspect, mine, node, outcomes, reading, shared, sleeping, started, timeout, typed
 }

@@ -5,6 +5,7 @@
 const assert = require('node:assert')
 const { describe, test } = require('node:test')
 const { api, gone, inspect, mine, node, timeout } = require('./helpers.js')
+const { proxy } = require('./proxy.js')
 
 const IDLE = null
 const SLEEPING = 'echo runs; sleep 1000'
@@ -123,6 +124,22 @@ describe('a program', { timeout }, () => {
       })
     }
   }
+
+  test('that ends while the engine lists a container, but can\'t find it yet, leaves none', async (t) => {
+    const own = mine()
+    let refused = 0
+    const { options: engine } = await proxy(t, (line, link) => {
+      if (!line.startsWith('DELETE ') || ++refused > 2) return
+      link.answer('HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\r\n{"message":"not yet"}')
+    })
+    const { exited } = node(t, `
+      const runner = new DockerRunner(${JSON.stringify(engine)})
+      runner.createContainer(options).then(() => process.exit(7))
+    `, { options: own.options() })
+    assert.equal((await exited).code, 7)
+    assert.ok(refused > 2, `removal was tried ${refused} times`)
+    await own.none()
+  })
 
   test('that is killed at container:start leaves no container', async (t) => {
     const own = mine()

@@ -4,6 +4,9 @@ mod common;
 
 use common::{Local, SHELLS};
 use docker_exec_napi::Error;
+use docker_exec_napi::session::Command;
+use docker_exec_napi::session::termination::{CONTROLS, Control};
+use tokio::sync::{mpsc, oneshot};
 
 /// The cases that the tests on a real engine go through too.
 #[derive(serde::Deserialize)]
@@ -312,4 +315,25 @@ async fn what_is_no_shell_is_refused_by_name() {
             "its shell ends at once, with exit code 0".into()
         ))
     );
+}
+
+#[tokio::test]
+async fn a_command_that_has_settled_takes_no_signal() {
+    for shell in SHELLS {
+        let local = Local::open(shell).await;
+        let (control, requests) = mpsc::channel(CONTROLS);
+        let (done, told) = oneshot::channel();
+        let command = Command {
+            text: "(exit 3)".into(),
+            control: Some(requests),
+            ..Command::default()
+        };
+        let ticket = local.session.submit(command, move |outcome| {
+            let sent = control.try_send(Control::Signal("INT".into()));
+            let _ = done.send((outcome.exit, sent.is_ok()));
+        });
+        assert!(ticket.is_ok());
+        assert_eq!(told.await, Ok((Ok(3), false)), "{shell:?}");
+        assert_eq!(local.run("echo kept").await.1, "kept\n", "{shell:?}");
+    }
 }

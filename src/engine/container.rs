@@ -142,8 +142,9 @@ async fn try_remove(engine: &Engine, container: &str) -> Result<()> {
     }
 }
 
-/// Removes the container that was made to say this hello, if there is one; whether there
-/// was. By its label: a name may be somebody else's.
+/// Has the container removed that was made to say this hello; whether one is listed. By its
+/// label: a name may be somebody else's. One that is being made may be listed and not be
+/// found yet, so it's gone only when it isn't listed any more.
 pub async fn remove_labelled(engine: &Engine, hello: &Uuid) -> Result<bool> {
     let label = format!("{HELLO}={hello}");
     let options = ListContainersOptions {

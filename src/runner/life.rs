@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::runtime::Handle;
 use tokio::sync::MutexGuard;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use super::beside::beside;
 use super::{Event, Runner};
@@ -70,7 +72,7 @@ impl Runner {
                 // The engine may have made it without our knowing.
                 let answered = matches!(error, Error::Refused { .. } | Error::Stopped(_));
                 if !answered {
-                    let _ = container::remove_labelled(engine, &spec.hello).await;
+                    remove_unborn(engine, &spec.hello, false).await;
                 }
                 return Err(error);
             }
@@ -251,25 +253,12 @@ impl Runner {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            runtime.block_on(async {
-                let removal = async {
-                    let engine = Engine::connect_in(&options, &environment).await?;
-                    let mut seen = false;
-                    loop {
-                        match container::remove_labelled(&engine, &hello).await {
-                            Ok(true) => break,
-                            Ok(false) if seen => break,
-                            // It may still be on its way,
-                            Ok(false) => {}
-                            // or be starting just now.
-                            Err(_) => seen = true,
-                        }
-                        tokio::time::sleep(AGAIN).await;
-                    }
-                    Ok::<_, Error>(())
-                };
-                let _ = tokio::time::timeout(LAST_MOMENT, removal).await;
-            });
+            let removal = async {
+                let engine = Engine::connect_in(&options, &environment).await?;
+                remove_unborn(&engine, &hello, true).await;
+                Ok::<_, Error>(())
+            };
+            let _ = runtime.block_on(async { timeout(LAST_MOMENT, removal).await });
             std::io::Result::Ok(())
         });
         let _ = discard.join();
@@ -287,6 +276,25 @@ impl Runner {
             result = work => result,
         }
     }
+}
+
+/// Removes the container that was made, or is just being made, to say this hello, for at
+/// most [`LAST_MOMENT`]. With `coming`, it's waited for, and tried again until it's gone: an
+/// engine lists a container before it can be removed, and one that is starting may refuse.
+async fn remove_unborn(engine: &Engine, hello: &Uuid, coming: bool) {
+    let removal = async {
+        let mut seen = !coming;
+        loop {
+            match container::remove_labelled(engine, hello).await {
+                Ok(true) => seen = true,
+                Ok(false) if seen => return,
+                Err(_) if !coming => return,
+                Ok(false) | Err(_) => {}
+            }
+            sleep(AGAIN).await;
+        }
+    };
+    let _ = timeout(LAST_MOMENT, removal).await;
 }
 
 /// A container that runs ends with its connection; one that doesn't yet has to be removed.

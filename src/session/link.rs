@@ -77,6 +77,11 @@ where
         }
     }
 
+    /// Why it ends that fails with `error`: an end that was wanted looks like one that wasn't.
+    pub(super) fn why(&self, error: Error) -> Error {
+        self.expected.get().cloned().unwrap_or(error)
+    }
+
     /// Has the shell execute a line.
     pub(super) fn send(&mut self, line: &str) {
         self.outbox.put(line.as_bytes());

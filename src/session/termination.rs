@@ -62,11 +62,12 @@ impl Default for Limits {
 /// Sends a signal to the processes of a command: what descends from the shell and has begun
 /// with the command or after it, and what such processes have left to the container's init.
 /// Says how many there were. Arguments: shell, signal, the machine's uptime when the command
-/// began, in hundredths of a second, the jobs that the shell had then, and whether to look
-/// for what was left to init. What is above the shell, the leash too, is never touched. What is to be killed is stopped when it's found, so that it
-/// starts nothing that would be missed.
+/// began, in hundredths of a second, the jobs that the shell had then, whether to look for what
+/// was left to init, and whether the shell itself gets it where there was nobody else. What is
+/// above the shell, the leash too, is never touched. What is to be killed is stopped when it's
+/// found, so that it starts nothing that would be missed.
 const SIGNAL: &str = r#"
-shell=$1 signal=$2 since=$3 jobs=$4 orphans=$5
+shell=$1 signal=$2 since=$3 jobs=$4 orphans=$5 alone=$6
 read -r group </proc/"$shell"/cgroup
 above=$shell
 while read -r line <"/proc/$above/stat" && set -- ${line##*) } && [ "$2" -gt 1 ]; do
@@ -91,6 +92,7 @@ while [ "$more" ]; do
 done
 count=0
 for pid in $found; do kill -s "$signal" "$pid" && count=$((count + 1)); done 2>/dev/null
+[ $count = 0 ] && [ "$alone" ] && kill -s "$signal" "$shell"
 echo $count
 "#;
 
@@ -181,12 +183,18 @@ impl Termination {
     /// [`Error::Gone`] when even the shell's death has brought no report.
     pub async fn step(&mut self) -> Result<()> {
         if let Some((script, signal)) = &self.waiting {
+            let alone = if self.stage == Stage::Nothing {
+                "alone"
+            } else {
+                ""
+            };
             let running = self.running.get_or_insert_with(|| match self.uptime {
                 Some(uptime) => run(
                     &self.beside,
-                    [script, &self.shell, signal, &uptime.to_string(), &self.jobs],
+                    script,
+                    [&self.shell, signal, &uptime.to_string(), &self.jobs, alone],
                 ),
-                None => run(&self.beside, [CLOCK, "", "", "", ""]),
+                None => run(&self.beside, CLOCK, [""; 5]),
             });
             let answer = running.await;
             self.running = None;
@@ -242,16 +250,10 @@ impl Termination {
                 Some(now.saturating_sub(self.begun.elapsed().as_millis() as u64 / 10 + 2));
             return Ok(());
         }
-        let sent = self.waiting.take();
+        self.waiting = None;
         let nobody = text.trim() == "0";
         let pause = match self.stage {
-            Stage::Nothing => {
-                let shell = sent
-                    .filter(|_| nobody)
-                    .map(|(_, signal)| (SIGNAL_SHELL, signal));
-                self.waiting = shell;
-                return Ok(());
-            }
+            Stage::Nothing => return Ok(()),
             Stage::Asked | Stage::Killed if nobody => Duration::ZERO,
             Stage::Asked => self.limits.grace,
             Stage::Killed | Stage::ShellKilled => AFTER_KILL,
@@ -273,18 +275,22 @@ impl Termination {
         let since = self.uptime?.to_string();
         Some(run(
             &self.beside,
-            [SIGNAL, &self.shell, "KILL", &since, &self.jobs],
+            SIGNAL,
+            [&self.shell, "KILL", &since, &self.jobs, ""],
         ))
     }
 }
 
-/// A script, and its arguments.
-fn run(beside: &Beside, [script, rest @ ..]: [&str; 5]) -> Future<Result<String>> {
-    let arguments = ["-c", script, "signal"]
-        .into_iter()
-        .chain(rest)
-        .chain(["orphans"]);
-    beside(arguments.map(Into::into).collect())
+/// Runs one of the scripts, which looks for orphans too.
+fn run(
+    beside: &Beside,
+    script: &str,
+    [shell, signal, since, jobs, alone]: [&str; 5],
+) -> Future<Result<String>> {
+    let arguments = [
+        "-c", script, "signal", shell, signal, since, jobs, "orphans", alone,
+    ];
+    beside(arguments.map(Into::into).into())
 }
 
 /// The arguments of `/bin/sh` to kill all that descends from the process `pid`.

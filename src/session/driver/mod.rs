@@ -187,6 +187,7 @@ where
         let mut sink = Sink::of(command.keep.take());
         let mut run = Run::default();
         let end = self.execute(command, &mut sink, &mut run).await;
+        let end = end.map_err(|error| self.link.why(error));
         let (exit, shell_ended) = match &end {
             Err(error) => (Err(error.clone()), false),
             Ok(End::Replaced(how)) => (Err(Error::ShellRestarted(how)), true),
@@ -198,18 +199,20 @@ where
             }
         };
         let (stdout, stderr, all, truncated) = sink.finish();
+        // Over: from here on nobody can ask anything of it.
+        let (cause, duration) = match run.termination.take() {
+            Some(termination) => (termination.cause(), termination.elapsed()),
+            None => (None, Duration::ZERO),
+        };
         done(Outcome {
             exit,
             stdout,
             stderr,
             all,
             truncated,
-            cause: run.termination.as_ref().and_then(Termination::cause),
+            cause,
             shell_restarted: shell_ended | std::mem::take(&mut self.restarted),
-            duration: run
-                .termination
-                .as_ref()
-                .map_or(Duration::ZERO, Termination::elapsed),
+            duration,
         });
         match end {
             Err(error) => Err(error),
