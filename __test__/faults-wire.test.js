@@ -197,6 +197,18 @@ for (const tcp of [false, true]) {
       await own.none()
     })
 
+    test('stop() settles when the engine removes the container itself, and forgets to say when it has', async (t) => {
+      let asked = 0
+      const { runner, own } = await through(t, (line, link) => {
+        if (/^DELETE/.test(line)) link.answer('HTTP/1.1 409 Conflict\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+        else if (/wait/.test(line) && ++asked === 1) link.mute()
+      })
+      await runner.start(own.options())
+      await runner.stop()
+      assert.ok(asked > 1, `asked ${asked} times`)
+      await own.none()
+    })
+
     test('a start() that could not clean up rejects with its own reason', async (t) => {
       const { runner, own } = await through(t, (line, link) => { if (/attach|^DELETE/.test(line)) link.answer('HTTP/1.1 500 X\r\nConnection: close\r\nContent-Length: 4\r\n\r\nmine') })
       await assert.rejects(runner.start(own.options()), typed('ERR_ENGINE_RESPONSE', /attach: mine/))

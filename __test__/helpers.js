@@ -34,12 +34,19 @@ async function api(method, path, body, signal) {
 
 const inspect = (id) => api('GET', `/containers/${id}/json`)
 
-/** Resolves when the container has been removed; fails when it stays. */
+/**
+ * Resolves when the container has been removed; fails when it stays. Asks every second: an
+ * engine that is asked just as it removes the container never answers.
+ */
 async function gone(id, within = 20_000) {
-  try {
-    await api('POST', `/containers/${id}/wait?condition=removed`, undefined, AbortSignal.timeout(within))
-  } catch (error) {
-    if (error.status !== 404) throw new Error(`container ${id} is still there after ${within} ms`, { cause: error })
+  const end = Date.now() + within
+  for (;;) {
+    try {
+      return await api('POST', `/containers/${id}/wait?condition=removed`, undefined, AbortSignal.timeout(1000))
+    } catch (error) {
+      if (error.status === 404) return
+      if (Date.now() > end) throw new Error(`container ${id} is still there after ${within} ms`, { cause: error })
+    }
   }
 }
 

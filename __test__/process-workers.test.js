@@ -20,19 +20,19 @@ async function worker(t, own, last) {
     })
   `, { eval: true, workerData: { library: require.resolve('..'), options: own.options() } })
   t.after(() => worker.terminate())
-  const failed = once(worker, 'error').then(([error]) => { throw error })
-  failed.catch(() => {})
-  const [said] = await awake(Promise.race([once(worker, 'message'), failed]))
-  return { worker, said }
+  // From the beginning: it may be over before anybody asks. Rejects with its error.
+  const exited = once(worker, 'exit').then(([code]) => code)
+  exited.catch(() => {})
+  const [said] = await awake(Promise.race([once(worker, 'message'), exited.then((code) => assert.fail(`it exited with ${code}`))]))
+  return { worker, said, exited }
 }
 
 describe('a worker', { timeout }, () => {
   test('runs commands, and ends by itself with an idle runner, whose container goes', async (t) => {
     const own = mine()
-    const { worker: it, said } = await worker(t, own, "say(await runner.run('true'))")
+    const { said, exited } = await worker(t, own, "say(await runner.run('true'))")
     assert.equal(said, 0)
-    const [code] = it.exitCode === null ? [0] : await once(it, 'exit')
-    assert.equal(code, 0)
+    assert.equal(await awake(exited), 0)
     await own.vanish()
   })
 
@@ -91,12 +91,16 @@ describe('a worker', { timeout }, () => {
           await new Promise((resolve) => setTimeout(resolve, after))
           await worker.terminate()
         }
-        console.log('terminated')
+        // Behind all that they had asked of the engine.
+        const runner = new (require('..'))()
+        await runner.start(workerData.options)
+        await runner.stop()
+        console.log('over')
         setInterval(() => {}, 1000)
       })()
     `
     const { said } = node(t, '', { flags: ['-e', script], options: own.options() })
-    await said('terminated')
+    await said('over')
     await own.vanish()
   })
 })

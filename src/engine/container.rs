@@ -11,6 +11,7 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::spec::{HELLO, Spec};
@@ -23,6 +24,9 @@ static STARTING: Semaphore = Semaphore::const_new(STARTS);
 
 /// How long to look for the event that says why a container ended.
 const EVENT: Duration = Duration::from_millis(500);
+
+/// How long an answer is waited for that an engine may forget to give.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Creates the container, and gives its id.
 ///
@@ -103,20 +107,18 @@ pub async fn remove(engine: &Engine, container: &str) -> Result<()> {
                     message,
                     ..
                 }) if message.contains("container state improper") => {
-                    tokio::time::sleep(AGAIN).await;
+                    sleep(AGAIN).await;
                 }
                 removed => return removed,
             }
         }
     };
-    tokio::time::timeout(time, removal)
-        .await
-        .unwrap_or_else(|_| {
-            Err(Error::Timeout {
-                doing: "remove container".into(),
-                after: time,
-            })
+    timeout(time, removal).await.unwrap_or_else(|_| {
+        Err(Error::Timeout {
+            doing: "remove container".into(),
+            after: time,
         })
+    })
 }
 
 /// The pause before a container is tried again that can't be removed just now.
@@ -160,11 +162,15 @@ pub async fn remove_labelled(engine: &Engine, hello: &Uuid) -> Result<bool> {
     remove(engine, &id).await.map(|()| true)
 }
 
-/// Waits until the engine has removed the container, which it is about to.
+/// Waits until the engine has removed the container, which it is about to. Asks again now and
+/// then: an engine that is asked just as it removes the container never answers.
 async fn removed(engine: &Engine, container: &str) -> Result<()> {
-    match wait(engine, container, "removed").await {
-        Ok(_) | Err(Error::Refused { status: 404, .. }) => Ok(()),
-        Err(error) => Err(error),
+    loop {
+        match timeout(ASK_AGAIN, wait(engine, container, "removed")).await {
+            Ok(Ok(_) | Err(Error::Refused { status: 404, .. })) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {}
+        }
     }
 }
 
@@ -202,7 +208,7 @@ pub async fn died(engine: Engine, container: String) -> Option<Error> {
     };
     let mut events = engine.docker().events(Some(events));
     let mut memory = "";
-    let found = tokio::time::timeout(EVENT, async {
+    let found = timeout(EVENT, async {
         while let Some(event) = events.next().await {
             let event = event.map_err(|error| engine_error("events", error))?;
             match event.action.as_deref() {
