@@ -1,7 +1,7 @@
 /// <reference types="node" />
 
 import { EventEmitter } from 'node:events'
-import { Duplex, Readable } from 'node:stream'
+import { Duplex, Readable, Writable } from 'node:stream'
 
 /** What a runner and its sessions share: a shell, and the queue of its commands. */
 declare abstract class Shell<Events extends Record<keyof Events, any[]>> extends EventEmitter<Events> {
@@ -129,6 +129,20 @@ declare class DockerRunner extends Shell<DockerRunner.Events> {
   session(options?: DockerRunner.SessionOptions | null): Promise<DockerRunner.DockerSession>
 
   /**
+   * Starts a program in the container, with no shell around it, no queue, and stdin, stdout
+   * and stderr of its own: as near to `child_process.spawn` as it can be. Several run at once.
+   * (Engine API, "Create an exec instance".)
+   *
+   * What can't be started is an `error` event, as of a child process.
+   *
+   * @param file A path in the container, or a name to be looked for in the container's `PATH`.
+   * @param args Each is one argument, as it is.
+   * @throws `ERR_INVALID_ARG_VALUE`, at once; nothing was started.
+   */
+  spawn(file: string, args?: ReadonlyArray<string | number>, options?: DockerRunner.SpawnOptions): DockerRunner.ContainerProcess
+  spawn(file: string, options: DockerRunner.SpawnOptions): DockerRunner.ContainerProcess
+
+  /**
    * Kills the container and removes it, with its anonymous volumes; resolves when it is
    * gone. Commands that run or wait, of this runner and its sessions, and a start under
    * way, reject with `ERR_STOPPED`. In every other state it resolves too, and changes
@@ -246,6 +260,8 @@ declare namespace DockerRunner {
    * - `ERR_PULL_FAILED`: the image can't be had right now; trying again is safe.
    * - `ERR_IMAGE_UNSUITABLE`: the image lacks what a session needs: a POSIX `/bin/sh`,
    *   `cat`, and the shell that was asked for.
+   * - `ERR_SPAWN_FAILED`: the container has no such program or directory, or the user no
+   *   right to it; nothing was run.
    * - `ERR_CONTAINER_GONE`: the container ended.
    * - `ERR_CONNECTION_LOST`: the connection broke; the container ends with it.
    * - `ERR_SHELL_RESTARTED`: the command left its shell stopped or deaf, so its exit code
@@ -256,8 +272,8 @@ declare namespace DockerRunner {
    *
    * - `ERR_EXIT_CODE`: the command failed: its exit code isn't 0.
    * - `ERR_TIMEOUT`: it was ended, because {@link ExecOptions.timeout} had passed.
-   * - `ERR_ABORTED`: it was ended, or never begun, because {@link ExecOptions.signal} said
-   *   so. `cause` is the signal's reason.
+   * - `ERR_ABORTED` (of a process too): it was ended, or never begun, because
+   *   {@link ExecOptions.signal} said so. `cause` is the signal's reason.
    * - `ERR_MAX_BUFFER`: it was ended, because it printed more than
    *   {@link ExecOptions.maxBuffer}.
    * - `ERR_INPUT`: it was ended, because {@link ExecOptions.input} failed. `cause` is what
@@ -276,6 +292,7 @@ declare namespace DockerRunner {
     | 'ERR_IMAGE_NOT_FOUND'
     | 'ERR_PULL_FAILED'
     | 'ERR_IMAGE_UNSUITABLE'
+    | 'ERR_SPAWN_FAILED'
     | 'ERR_CONTAINER_GONE'
     | 'ERR_CONNECTION_LOST'
     | 'ERR_SHELL_RESTARTED'
@@ -320,6 +337,7 @@ declare namespace DockerRunner {
     readonly aborted: boolean
     readonly truncated: boolean
     readonly shellRestarted: boolean
+    readonly usage?: Usage | null
   }
 
   /** What a shell can be given as words: strings and finite numbers, without NUL; an array is several. */
@@ -502,6 +520,101 @@ declare namespace DockerRunner {
     User?: string | null
   }
 
+  /** How {@link DockerRunner.spawn} is to start a program. */
+  export interface SpawnOptions {
+    /** By default the container's. It has to exist. */
+    cwd?: string | undefined
+    /** Variables beside the container's; names of letters, digits and `_`. */
+    env?: Readonly<Record<string, string | number>> | undefined
+    /** `user`, `uid`, `user:group` or `uid:gid`; by default the container's. */
+    user?: string | undefined
+    /** In a terminal, of 80 columns and 24 rows or as large as this: output is all on `stdout`. */
+    tty?: boolean | { columns: number, rows: number } | undefined
+    /** Sends it {@link killSignal}, and an `error` with `ERR_ABORTED` to who listens. */
+    signal?: AbortSignal | undefined
+    /** Milliseconds, 1 to 2,147,483,647, until it gets {@link killSignal}. */
+    timeout?: number | undefined
+    /** `SIGTERM` by default. */
+    killSignal?: Signal | number | undefined
+  }
+
+  /** The events of a {@link ContainerProcess}. */
+  export interface ProcessEvents {
+    /** It runs, and has its `pid`. */
+    spawn: []
+    /**
+     * It couldn't be started: `ERR_SPAWN_FAILED`, `ERR_NOT_STARTED`, `ERR_STOPPED`,
+     * `ERR_ABORTED` or an engine error; then `close` follows, and an `error` that nobody
+     * listens to is an uncaught exception. Or, for who listens: it was aborted, a signal
+     * couldn't be sent, or it was lost (`ERR_STOPPED`, `ERR_CONTAINER_GONE`,
+     * `ERR_CONNECTION_LOST`), so that it has no exit code.
+     */
+    error: [error: DockerExecError]
+    /** It has ended; its streams may still have output. `code` is `null` where it was lost. */
+    exit: [code: number | null, signal: Signal | null]
+    /** It has ended, and so have its streams. */
+    close: [code: number | null, signal: Signal | null]
+  }
+
+  /**
+   * A program that runs in a container. What it prints and nobody reads is kept up to 1 MiB
+   * a stream; then the oldest goes, and `dropped` events of that stream say how much. A slow
+   * reader slows it, on both streams. While it runs, it keeps this program alive; it ends with
+   * its container at the latest.
+   */
+  export class ContainerProcess extends EventEmitter<ProcessEvents> {
+    private constructor()
+    readonly runner: DockerRunner
+    readonly spawnfile: string
+    /** The program, and its arguments. */
+    readonly spawnargs: readonly string[]
+    /** Its id, in the container; from `spawn` on. */
+    readonly pid: number | undefined
+    /**
+     * Its exit code, 0 to 255, from the engine; `null` as long as it runs, and where it was
+     * lost. One that was killed by a signal has 128 and the signal's number.
+     */
+    readonly exitCode: number | null
+    /** The signal that `exitCode` stands for. */
+    readonly signalCode: Signal | null
+    /** {@link kill} has returned `true`. */
+    readonly killed: boolean
+    /**
+     * Its input; `end()` is the end of file. (In a terminal, that is the character ^D.) Once
+     * the process takes no more, writing fails with `EPIPE`.
+     */
+    readonly stdin: Writable
+    readonly stdout: OutputStream<Buffer>
+    /** With `tty` there is nothing on it. */
+    readonly stderr: OutputStream<Buffer>
+    readonly stdio: readonly [Writable, OutputStream<Buffer>, OutputStream<Buffer>]
+
+    /**
+     * Sends a signal to this process, and to no other. `false` when it has ended.
+     *
+     * @param signal `SIGTERM` by default.
+     * @throws `ERR_INVALID_ARG_VALUE` for what is no signal.
+     */
+    kill(signal?: Signal | number): boolean
+
+    /**
+     * Tells its terminal how large it is: 1 to 65,535 columns and rows. (Engine API,
+     * "Resize an exec instance".)
+     *
+     * @throws (rejects with) `ERR_INVALID_ARG_VALUE`; `ERR_STOPPED` when there is no such
+     *   process; engine errors, where it has no terminal too.
+     */
+    resize(columns: number, rows: number): Promise<void>
+
+    /** Has this program stay alive until it ends, as at first. */
+    ref(): void
+    /** Lets this program end while it runs; its container ends then too. */
+    unref(): void
+
+    /** Kills it, if it runs, and waits for its `close`, for `await using`. */
+    [Symbol.asyncDispose](): Promise<void>
+  }
+
   /** A line of the engine's answer to a pull. (Engine API, "Create an image".) */
   export interface PullProgress {
     /** The layer, or the tag. */
@@ -563,6 +676,11 @@ declare namespace DockerRunner {
      * same. `true` by default.
      */
     reject?: boolean | undefined
+    /**
+     * Measure what the container uses meanwhile ({@link ExecResult.usage}): two more requests
+     * to the engine. `false` by default.
+     */
+    usage?: boolean | undefined
   }
 
   /** What a command can read: text (UTF-8), bytes, a `Readable`, or pieces of these, one by one. */
@@ -608,6 +726,22 @@ declare namespace DockerRunner {
      * directory and the exported variables that the shell had before the command.
      */
     readonly shellRestarted: boolean
+    /** Only with {@link ExecOptions.usage}; `null` where the engine doesn't tell. */
+    readonly usage?: Usage | null
+  }
+
+  /**
+   * What a container has used: all of it, so also other sessions and jobs. (Engine API, "Get
+   * container stats based on resource usage".)
+   */
+  export interface Usage {
+    /** Milliseconds of all processors together, between the command's beginning and its end. */
+    readonly cpuMs: number
+    /**
+     * The most memory at a time, in bytes, of the container's whole life up to the command's
+     * end, cached files included, as its limit counts it; `null` where it isn't known.
+     */
+    readonly memoryPeak: number | null
   }
 
   /** With `all: true`. */

@@ -6,6 +6,7 @@
 const { NativeRunner } = require('./native.js')
 const { DockerExecError, ExecError, describe, invalid, toError, unwrap } = require('./lib/errors.js')
 const { containerId, engineOptions, jsonOptions } = require('./lib/options.js')
+const { ContainerProcess } = require('./lib/process.js')
 const { quote } = require('./lib/quote.js')
 const { DockerSession } = require('./lib/session.js')
 const { Shell, kEvent, kNative, kType } = require('./lib/shell.js')
@@ -57,6 +58,10 @@ class DockerRunner extends Shell {
   async session(options) {
     const json = jsonOptions(options, 'session')
     return DockerSession.open(this, (listener) => this[kNative].session(json, listener))
+  }
+
+  spawn(file, args, options) {
+    return ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn(checked, listener), file, args, options)
   }
 
   async createContainer(options) {
@@ -217,4 +222,5 @@ module.exports.DockerRunner = DockerRunner
 module.exports.DockerSession = DockerSession
 module.exports.DockerExecError = DockerExecError
 module.exports.ExecError = ExecError
+module.exports.ContainerProcess = ContainerProcess
 module.exports.quote = quote

@@ -207,6 +207,19 @@ function describeWith(shell) {
       assert.strictEqual(running.kill(), false)
     })
 
+    test('usage measures processors and memory, and only when it is asked for', async () => {
+      const { usage: idle } = await runner.exec('sleep 0.3', { usage: true })
+      const loop = 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'
+      const { usage: busy, durationMs } = await runner.exec(loop, { usage: true })
+      assert.ok(idle.cpuMs >= 0 && idle.cpuMs < busy.cpuMs, JSON.stringify([idle, busy]))
+      assert.ok(busy.cpuMs > durationMs / 10, JSON.stringify([busy, durationMs]))
+      const { usage: large } = await runner.exec('head -c 50000000 /dev/zero | tail -c 50000000 >/dev/null', { usage: true })
+      assert.ok(large.memoryPeak > 30e6 && large.memoryPeak > busy.memoryPeak, JSON.stringify(large))
+      assert.strictEqual('usage' in await runner.exec('true'), false)
+      const error = await failure(runner.exec('false', { usage: true }))
+      assert.ok(error.usage.cpuMs >= 0)
+    })
+
     test('sh quotes every value', async () => {
       const awkward = ['it\'s', '$HOME', '`id`', '"', '\\', ' a  b ', '*', '~', '-n', '#', 'é\n', '']
       const { stdout } = await runner.sh`printf '<%s>' ${awkward} ${'one'} ${2}`

@@ -4,6 +4,7 @@
 
 const { createInterface } = require('node:readline')
 const { describe, invalid, toExecError } = require('./errors.js')
+const { checkOptions, environment, isText, milliseconds, whole } = require('./options.js')
 const { quote } = require('./quote.js')
 const { signalName, signalOf } = require('./signals.js')
 const { OutputStream } = require('./stream.js')
@@ -11,11 +12,8 @@ const { OutputStream } = require('./stream.js')
 const DEFAULTS = {
   timeout: undefined, signal: undefined, killSignal: 'SIGTERM', killGrace: 5000,
   input: undefined, cwd: undefined, env: undefined, encoding: 'utf8', all: false,
-  maxBuffer: 16 * 1024 * 1024, overflow: 'error', reject: true
+  maxBuffer: 16 * 1024 * 1024, overflow: 'error', reject: true, usage: false
 }
-
-/** The longest time that the addon takes, in milliseconds. */
-const MAX_TIME = 0x7fffffff
 
 const CAUSES = {
   timeout: { code: 'ERR_TIMEOUT', message: 'the command was ended because its time was up' },
@@ -69,7 +67,7 @@ async function finish(command, options, settled, fed) {
 
 const reasonOf = ({ signal }, code) => code === 'ERR_ABORTED' && signal ? { cause: signal.reason } : undefined
 
-function toResult(command, { encoding }, detail, inputError) {
+function toResult(command, { encoding, usage }, detail, inputError) {
   const decode = (bytes = Buffer.alloc(0)) => encoding === 'buffer' ? bytes : bytes.toString(encoding)
   return Object.freeze({
     command,
@@ -82,9 +80,12 @@ function toResult(command, { encoding }, detail, inputError) {
     timedOut: detail.cause === 'timeout',
     aborted: inputError === undefined && (detail.cause === 'abort' || detail.failure?.code === 'ERR_ABORTED'),
     truncated: detail.truncated ?? false,
-    shellRestarted: detail.shellRestarted ?? false
+    shellRestarted: detail.shellRestarted ?? false,
+    ...(usage && { usage: usageOf(detail) })
   })
 }
+
+const usageOf = ({ cpuMs, memoryPeak }) => cpuMs == null ? null : Object.freeze({ cpuMs, memoryPeak: memoryPeak ?? null })
 
 /** The promise, with the command's streams and what can be done about it. */
 function decorate(promise, native, outputs, { encoding }) {
@@ -173,53 +174,36 @@ function withPlace(command, { cwd, env }) {
   return `(${directory}${exports}\\command eval ${quote(command)})`
 }
 
-function forAddon({ maxBuffer, overflow, all, timeout, killSignal, killGrace, input, signal }) {
+function forAddon({ maxBuffer, overflow, all, timeout, killSignal, killGrace, input, signal, usage }) {
   return {
-    limit: maxBuffer, overflow, all, timeout, killGrace,
+    limit: maxBuffer, overflow, all, timeout, killGrace, usage,
     killSignal: signalName(killSignal),
     input: input !== undefined,
     restore: timeout !== undefined || signal !== undefined
   }
 }
 
-function check(command, options = {}) {
+function check(command, options) {
   if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)
-  if (options === null || typeof options !== 'object') throw invalid(`options must be an object, not ${describe(options)}`)
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(DEFAULTS, name)) {
-      throw invalid(`option ${name} is unknown: use ${Object.keys(DEFAULTS).join(', ')}`)
-    }
-  }
-  const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  const checked = { ...DEFAULTS, ...Object.fromEntries(given) }
-  for (const [name, [is, what]] of Object.entries(RULES)) {
-    if (checked[name] !== undefined && !is(checked[name])) {
-      throw invalid(`option ${name} must be ${what}, not ${describe(checked[name])}`)
-    }
-  }
+  const checked = checkOptions(options, DEFAULTS, RULES)
   signalName(checked.killSignal)
   return checked
 }
 
-const whole = (low, high) => (value) => Number.isInteger(value) && value >= low && value <= high
 const boolean = [(value) => typeof value === 'boolean', 'true or false']
 const RULES = {
-  timeout: [whole(1, MAX_TIME), `whole milliseconds from 1 to ${MAX_TIME}`],
-  killGrace: [whole(0, MAX_TIME), `whole milliseconds from 0 to ${MAX_TIME}`],
+  timeout: milliseconds(1),
+  killGrace: milliseconds(0),
   maxBuffer: [whole(0, 0xffffffff), `whole bytes from 0 to ${0xffffffff}`],
   signal: [(value) => value instanceof AbortSignal, 'an AbortSignal'],
-  cwd: [(value) => typeof value === 'string' && value !== '', 'a path'],
-  env: [isEnv, 'an object of names (letters, digits, _) with strings or numbers'],
+  cwd: [isText, 'a path'],
+  env: environment,
   encoding: [(value) => value === 'buffer' || Buffer.isEncoding(value), "'buffer' or an encoding of Node's"],
   overflow: [(value) => ['error', 'head', 'tail'].includes(value), "'error', 'head' or 'tail'"],
   input: [isInput, 'a string, a Buffer, a Readable or an iterable of these'],
   all: boolean,
-  reject: boolean
-}
-
-function isEnv(value) {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) && Object.entries(value).every(([name, text]) =>
-    /^[A-Za-z_]\w*$/.test(name) && (typeof text === 'string' || Number.isFinite(text)))
+  reject: boolean,
+  usage: boolean
 }
 
 function isInput(value) {

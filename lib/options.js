@@ -4,9 +4,12 @@
 
 const { describe, invalid } = require('./errors.js')
 
+/** The longest time that the addon takes, in milliseconds. */
+const MAX_TIME = 0x7fffffff
+
 const ENGINE = {
   socketPath: text, host: text, port, protocol: text, version: text,
-  ca: pem, cert: pem, key: pem, timeout: milliseconds
+  ca: pem, cert: pem, key: pem, timeout: time
 }
 
 /** `new DockerRunner(options)`: where the engine is, for the addon. */
@@ -30,6 +33,40 @@ function jsonOptions(options, call) {
     return value
   })
 }
+
+/**
+ * The options of `exec()` or `spawn()`, with their defaults. `rules` say for a name what its
+ * value must be: whether it is, and in words.
+ */
+function checkOptions(options = {}, defaults, rules) {
+  if (options === null || typeof options !== 'object') throw invalid(`options must be an object, not ${describe(options)}`)
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(defaults, name)) {
+      throw invalid(`option ${name} is unknown: use ${Object.keys(defaults).join(', ')}`)
+    }
+  }
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  const checked = { ...defaults, ...Object.fromEntries(given) }
+  for (const [name, [is, what]] of Object.entries(rules)) {
+    if (checked[name] !== undefined && !is(checked[name])) {
+      throw invalid(`option ${name} must be ${what}, not ${describe(checked[name])}`)
+    }
+  }
+  return checked
+}
+
+const isText = (value) => typeof value === 'string' && value !== '' && !value.includes('\0')
+const whole = (low, high) => (value) => Number.isInteger(value) && value >= low && value <= high
+
+/** The rule of a time, from `low` to the longest that the addon takes. */
+const milliseconds = (low) => [whole(low, MAX_TIME), `whole milliseconds from ${low} to ${MAX_TIME}`]
+
+/** The rule of variables for a command or a process. */
+const environment = [
+  (value) => value !== null && typeof value === 'object' && !Array.isArray(value) && Object.entries(value).every(([name, text]) =>
+    /^[A-Za-z_]\w*$/.test(name) && ((typeof text === 'string' && !text.includes('\0')) || Number.isFinite(text))),
+  'an object of names (letters, digits, _) with strings or numbers'
+]
 
 /** The id of a container, given as a string or as an object that has one. */
 function containerId(container, fallback) {
@@ -69,11 +106,10 @@ function pem(value, name) {
   return Buffer.concat(parts.map((part) => Buffer.from(part)))
 }
 
-function milliseconds(value, name) {
-  if (!Number.isInteger(value) || value < 1 || value > 0x7fffffff) {
-    throw invalid(`option ${name} must be whole milliseconds from 1 to ${0x7fffffff}, not ${describe(value)}`)
-  }
+function time(value, name) {
+  const [is, what] = milliseconds(1)
+  if (!is(value)) throw invalid(`option ${name} must be ${what}, not ${describe(value)}`)
   return value
 }
 
-module.exports = { containerId, engineOptions, jsonOptions }
+module.exports = { checkOptions, containerId, engineOptions, environment, isText, jsonOptions, milliseconds, whole }

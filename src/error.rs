@@ -91,6 +91,15 @@ pub enum Error {
     #[error("no shell session can run there: {0}")]
     NoShell(String),
 
+    /// `ERR_SPAWN_FAILED`, the caller: the container has no such program. Nothing was run.
+    #[error("{file} can't be run in the container: {reason}")]
+    Spawn {
+        /// The program, as it was asked for.
+        file: String,
+        /// What is in the way.
+        reason: String,
+    },
+
     /// `ERR_ABORTED`, the caller: taken back before it began.
     #[error("the command was aborted before it began")]
     Aborted,
@@ -132,6 +141,7 @@ impl Error {
             Self::ImageNotFound { .. } => "ERR_IMAGE_NOT_FOUND",
             Self::Pull { .. } => "ERR_PULL_FAILED",
             Self::ImageUnsuitable { .. } | Self::NoShell(_) => "ERR_IMAGE_UNSUITABLE",
+            Self::Spawn { .. } => "ERR_SPAWN_FAILED",
             Self::Aborted => "ERR_ABORTED",
             Self::Gone(_) => "ERR_CONTAINER_GONE",
             Self::Lost(_) => "ERR_CONNECTION_LOST",

@@ -1,6 +1,6 @@
 // Modules: the default, the names, the types. And every member once.
 
-import Default, { DockerExecError, DockerRunner, DockerSession, ExecError, quote } from 'docker-exec-napi'
+import Default, { ContainerProcess, DockerExecError, DockerRunner, DockerSession, ExecError, quote } from 'docker-exec-napi'
 import type {
   Container, ContainerStream, EngineOptions, ErrorCode, ExecInput, ExecOptions, ExecPromise, ExecResult, ExecResultWithAll, HostConfig,
   OutputStream, PullProgress, Quotable, SessionOptions, ShellTag, Signal, StartOptions
@@ -106,6 +106,15 @@ await session.close()
 await session[Symbol.asyncDispose]()
 await runner[Symbol.asyncDispose]()
 
+const child: ContainerProcess = runner.spawn('convert', ['-', 'out.png'], { cwd: '/tmp', env: { A: 1 }, tty: { columns: 80, rows: 24 } })
+runner.spawn('ls', { signal: AbortSignal.timeout(1), killSignal: 9 }).on('error', (error) => error.code)
+child.on('exit', (code, signal) => code?.toFixed() ?? signal?.padEnd(1)).once('close', () => {}).on('spawn', () => child.pid?.toFixed())
+child.stdout.on('data', (piece) => piece.readUInt8(0)).pipe(child.stdin)
+const sent: boolean = child.kill('SIGINT')
+await child.resize(100, 30)
+await child[Symbol.asyncDispose]()
+const cost: number | undefined = (await runner.exec(`: ${sent}`, { usage: true })).usage?.cpuMs
+
 await runner.resize(100, 30)
 await runner.stop()
 const made: Container = await runner.createContainer(options)
@@ -123,3 +132,4 @@ export class Mine extends DockerRunner {
   async twice(command: string) { await this.run(command); return this.run(command) }
 }
 export const none: void = nothing
+export const ms = cost?.toFixed()

@@ -84,6 +84,10 @@ await runner.sh({ time: 1 })`ls`
 await runner.session({ workingDir: '/' })
 // @ts-expect-error a session has no container of its own
 ;(await runner.session()).container
+// @ts-expect-error no shell
+runner.spawn('ls', [], { shell: true })
+// @ts-expect-error a signal's name
+runner.spawn('ls').kill('SIGNOPE')
 // @ts-expect-error two numbers
 await runner.resize('100', 30)
 // @ts-expect-error there may be no container

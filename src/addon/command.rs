@@ -35,6 +35,8 @@ pub struct ExecOptions {
     pub input: bool,
     /// Keep what is needed to replace its shell.
     pub restore: bool,
+    /// Measure what the container uses meanwhile.
+    pub usage: bool,
 }
 
 impl ExecOptions {
@@ -172,6 +174,11 @@ pub(super) fn submit(
         Some(input) => (Some(input.sender), Some(input.path), Some(input.guard)),
         None => (None, None, None),
     };
+    let meter = if options.usage {
+        Some(runner.meter()?)
+    } else {
+        None
+    };
     let command = Command {
         text,
         keep: Some(Keep {
@@ -183,6 +190,7 @@ pub(super) fn submit(
         limits: options.limits(),
         restore: options.restore,
         control: Some(requests),
+        meter,
         stdin,
     };
     let events = events.clone();
@@ -199,7 +207,8 @@ pub(super) fn submit(
     })
 }
 
-fn stream(events: &Arc<Events>, id: u32, stream: u32) -> (Tap, TapReader) {
+/// A stream of a command or process, and what reads it.
+pub(super) fn stream(events: &Arc<Events>, id: u32, stream: u32) -> (Tap, TapReader) {
     let events = events.clone();
     tap::tap(move || events.output(id, stream))
 }

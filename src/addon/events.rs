@@ -7,13 +7,15 @@ use napi::{Env, Status, sys};
 use napi_derive::napi;
 
 use super::Failure;
+use crate::error::Result;
 use crate::runner::Event;
 use crate::session::Outcome;
 use crate::session::termination::Cause;
 
 /// What comes with an event, by its name:
-/// `settled`: `id` and the outcome, with `failure` or `exitCode`; `output`: `id`, `stream`; `readable`: nothing; `pull`: `progress`;
-/// `ended`: `failure`.
+/// `settled`: `id` and the outcome, with `failure` or `exitCode`; `output`: `id`, `stream`;
+/// `readable`: nothing; `pull`: `progress`; `ended`: `failure`; `exited`: `failure` or
+/// `exitCode`.
 #[napi(object)]
 #[derive(Default)]
 pub struct Detail {
@@ -30,6 +32,10 @@ pub struct Detail {
     pub cause: Option<String>,
     pub duration_ms: Option<f64>,
     pub shell_restarted: Option<bool>,
+    /// Of the container's processors, while the command ran.
+    pub cpu_ms: Option<f64>,
+    /// Bytes, the container's most at a time.
+    pub memory_peak: Option<f64>,
     /// A line of the engine's progress, as JSON.
     pub progress: Option<String>,
 }
@@ -89,6 +95,16 @@ impl Events {
         );
     }
 
+    /// A process of `spawn()` has ended.
+    pub fn exited(&self, code: Result<i64>) {
+        let detail = Detail {
+            failure: code.as_ref().err().map(Failure::from),
+            exit_code: code.ok().map(|code| code as u32),
+            ..Detail::default()
+        };
+        self.send("exited", detail);
+    }
+
     pub fn settled(&self, id: u32, outcome: Outcome, kept: bool) {
         self.send("settled", settled(id, outcome, kept));
     }
@@ -125,6 +141,11 @@ fn settled(id: u32, outcome: Outcome, kept: bool) -> Detail {
         truncated: Some(outcome.truncated),
         cause: outcome.cause.map(|cause| cause_name(cause).to_owned()),
         shell_restarted: Some(outcome.shell_restarted),
+        cpu_ms: outcome.usage.map(|usage| usage.cpu.as_secs_f64() * 1000.0),
+        memory_peak: outcome
+            .usage
+            .and_then(|usage| usage.memory)
+            .map(|bytes| bytes as f64),
         duration_ms: Some(outcome.duration.as_secs_f64() * 1000.0),
         ..Detail::default()
     }

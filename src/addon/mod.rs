@@ -5,6 +5,7 @@
 
 mod command;
 mod events;
+mod process;
 mod runner;
 mod session;
 

@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use super::command::{ExecOptions, Submitted, submit, submitted, taken};
 use super::events::{Detail, Events};
+use super::process::{NativeProcess, NativeSpawnOptions, spawn};
 use super::session::NativeSession;
 use super::{Failure, Promise, promise};
 use crate::engine::container;
@@ -131,6 +132,18 @@ impl NativeRunner {
     pub fn pull<'env>(&self, env: &'env Env, image: String) -> Promise<'env, bool> {
         let runner = self.runner.clone();
         promise(env, async move { runner.pull(&image).await.map(|()| true) })
+    }
+
+    /// Starts a process of its own; `onEvent` is held strongly.
+    #[napi]
+    pub fn spawn<'env>(
+        &self,
+        env: &'env Env,
+        options: NativeSpawnOptions,
+        on_event: Function<FnArgs<(String, Detail)>, ()>,
+    ) -> Promise<'env, NativeProcess> {
+        let events = Arc::new(Events::new(&on_event)?);
+        promise(env, spawn(self.runner.clone(), events, options))
     }
 
     /// Waits for the end of a container; its exit code.

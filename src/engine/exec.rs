@@ -96,9 +96,15 @@ impl SessionOptions {
     }
 }
 
-/// Runs a process with all three streams, and takes its connection over.
-pub async fn attach(engine: &Engine, container: &str, config: ExecConfig) -> Result<Hijacked> {
+/// Runs a process with all three streams, and takes its connection over. Gives the exec's
+/// id too.
+pub async fn attach(
+    engine: &Engine,
+    container: &str,
+    config: ExecConfig,
+) -> Result<(String, Hijacked)> {
     let all = Some(true);
+    let tty = config.tty.unwrap_or(false);
     let config = ExecConfig {
         attach_stdin: all,
         attach_stdout: all,
@@ -106,10 +112,30 @@ pub async fn attach(engine: &Engine, container: &str, config: ExecConfig) -> Res
         ..config
     };
     let id = create(engine, container, config).await?;
-    let body = json!({ "Detach": false, "Tty": false });
-    engine
+    let body = json!({ "Detach": false, "Tty": tty });
+    let connection = engine
         .hijack(&format!("/exec/{id}/start"), Some(body))
-        .await
+        .await?;
+    Ok((id, connection))
+}
+
+/// Whether the process of an exec runs, or its exit code.
+///
+/// # Errors
+/// [`Error::Gone`] when it went with its container.
+pub async fn exit_code(engine: &Engine, exec: &str) -> Result<Option<i64>> {
+    match engine.docker().inspect_exec(exec).await {
+        Ok(process) if process.running == Some(true) => Ok(None),
+        Ok(process) => Ok(process.exit_code),
+        Err(error) => match engine_error("inspect exec", error) {
+            Error::Refused {
+                status: 404 | 409,
+                message,
+                ..
+            } => Err(Error::Gone(message)),
+            error => Err(error),
+        },
+    }
 }
 
 /// Creates an exec, and gives its id.

@@ -17,3 +17,4 @@ mod options;
 pub mod spec;
 pub mod terminal;
 pub mod transport;
+pub mod usage;

@@ -5,7 +5,6 @@ use bollard::models::ExecConfig;
 use bollard::query_parameters::ResizeExecOptions;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
-use serde_json::json;
 use tokio::io::split;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -18,7 +17,7 @@ use crate::session::sentinel::{Event, Scanner};
 use crate::session::{Fd, Terminal, script};
 
 /// The engine would detach at ^P^Q, which belongs to the shell's line editor.
-const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-_,ctrl-^";
+pub const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-_,ctrl-^";
 
 /// A terminal's size until somebody resizes it.
 const COLUMNS_ROWS: (u16, u16) = (80, 24);
@@ -48,19 +47,12 @@ pub async fn open(engine: &Engine, container: &str, spec: &Spec, main: Output) -
     let (pid, main) = greeting(main, spec.hello).await?;
     let hello = Uuid::new_v4();
     let config = ExecConfig {
-        attach_stdin: Some(true),
-        attach_stdout: Some(true),
-        attach_stderr: Some(true),
         tty: Some(true),
         detach_keys: Some(DETACH_KEYS.into()),
         cmd: Some(script::terminal(&spec.shell, &hello, &pid)),
         ..Default::default()
     };
-    let exec = exec::create(engine, container, config).await?;
-    let body = json!({ "Detach": false, "Tty": true });
-    let connection = engine
-        .hijack(&format!("/exec/{exec}/start"), Some(body))
-        .await?;
+    let (exec, connection) = exec::attach(engine, container, config).await?;
     let (columns, rows) = COLUMNS_ROWS;
     resize(engine, &exec, columns, rows).await?;
     let (screen, keyboard) = split(connection);

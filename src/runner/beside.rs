@@ -26,7 +26,7 @@ impl Runner {
         let options = SessionOptions::parse(options)?;
         let (engine, id) = self.place("session()")?;
         let hello = Uuid::new_v4();
-        let connection = exec::attach(&engine, &id, options.config(&hello)).await?;
+        let (_, connection) = exec::attach(&engine, &id, options.config(&hello)).await?;
         let (output, input) = split(connection);
         let dead = container::died(engine.clone(), id.clone());
         let autopsy = async {

@@ -3,9 +3,11 @@
 //! - `life`: from create to remove; every step may be overtaken by [`Runner::stop`], and
 //!   what fails half-way is undone
 //! - `beside`: more sessions in the same container
+//! - `process`: programs of their own in it
 
 mod beside;
 mod life;
+pub mod process;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -17,10 +19,10 @@ use uuid::Uuid;
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
 use crate::engine::transport::Engine;
-use crate::engine::{image, input, terminal};
+use crate::engine::{image, input, terminal, usage};
 use crate::error::{Error, Result};
 use crate::session::tap::{Taken, TapReader};
-use crate::session::{Command, Future, Outcome, Session, Ticket};
+use crate::session::{Command, Future, Meter, Outcome, Session, Ticket};
 use life::Life;
 
 /// What happens to a runner without being asked for.
@@ -127,6 +129,15 @@ impl Runner {
             path,
             guard,
         })
+    }
+
+    /// Measures what the container uses.
+    pub fn meter(&self) -> Result<Meter> {
+        let (engine, id) = self.place("exec()")?;
+        Ok(Arc::new(move || {
+            let (engine, id) = (engine.clone(), id.clone());
+            Box::pin(async move { usage::usage(&engine, &id).await })
+        }))
     }
 
     /// Takes output that belongs to no result, about `max` bytes at the most.

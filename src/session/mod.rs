@@ -53,6 +53,18 @@ pub type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;
 /// namespace, and gives what it printed.
 pub type Beside = Arc<dyn Fn(Vec<String>) -> Future<Result<String>> + Send + Sync>;
 
+/// Says what has been used so far, by everything where the session is.
+pub type Meter = Arc<dyn Fn() -> Future<Result<Usage>> + Send + Sync>;
+
+/// What was used of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Of all processors.
+    pub cpu: Duration,
+    /// The most memory at a time, in bytes, where it's known.
+    pub memory: Option<u64>,
+}
+
 /// What a session is made of: where its leash ([`script::leash`]) runs, as bytes.
 pub struct Wiring<O, I> {
     /// The leash's output.
@@ -95,6 +107,8 @@ pub struct Command {
     pub restore: bool,
     /// What its caller asks for while it runs.
     pub control: Option<mpsc::Receiver<Control>>,
+    /// Measures what is used while it runs.
+    pub meter: Option<Meter>,
     /// Awaited when its turn has come: where its stdin is, as a path in the container.
     pub stdin: Option<Future<Result<String>>>,
 }
@@ -118,6 +132,9 @@ pub struct Outcome {
     /// The shell was replaced, with this command or since the one before it: files are
     /// kept; directory and exported variables only with [`Command::restore`].
     pub shell_restarted: bool,
+    /// What was used between its beginning and its end, with [`Command::meter`], and where
+    /// that could be had.
+    pub usage: Option<Usage>,
     /// From the beginning of the command to its end; zero if it never began.
     pub duration: Duration,
 }
@@ -133,6 +150,7 @@ impl Outcome {
             truncated: false,
             cause: None,
             shell_restarted: false,
+            usage: None,
             duration: Duration::ZERO,
         }
     }

@@ -84,6 +84,50 @@ pub fn terminal(shell: &str, hello: &Uuid, pid: &str) -> Vec<String> {
     arguments(text, [shell, &hello.to_string(), &letters(pid)])
 }
 
+/// Says why a program can't be run, or reports the process id that it will have, and gives
+/// way to it. Uses no variables: one of that name may be exported.
+const PROGRAM: &str = r#"
+[ -z "$2" ] || cd -- "$2" 2>/dev/null || { printf "\036$1 directory\037"; exit; }
+(
+  file=$3 found=
+  case $file in
+    */*) set -- "$file" ;;
+    *) set -f; IFS=:; set --; for folder in $PATH; do set -- "$@" "${folder:-.}/$file"; done ;;
+  esac
+  for path in "$@"; do
+    [ -d "$path" ] || { [ -x "$path" ] && exit 0; }
+    [ -e "$path" ] && found=1
+  done
+  [ "$found" ] && exit 1
+  exit 2
+)
+case $? in
+  0) printf "\036$1 $$\037" ;;
+  1) printf "\036$1 denied\037"; exit ;;
+  *) printf "\036$1 missing\037"; exit ;;
+esac
+shift 2
+exec "$@"
+"#;
+
+/// The command line of a process that says `hello`, with its process id or a [`refusal`], on
+/// stdout, and becomes `file`, in the directory `cwd` or else the container's.
+pub fn program(hello: &Uuid, cwd: &str, file: &str, args: &[String]) -> Vec<String> {
+    let mut command = arguments(PROGRAM.into(), [&hello.to_string(), cwd, file]);
+    command.extend_from_slice(args);
+    command
+}
+
+/// Why a program wasn't run, if that is what its hello says.
+pub fn refusal(payload: &str) -> Option<&'static str> {
+    match payload {
+        "directory" => Some("there is no such working directory"),
+        "denied" => Some("it's no file that may be executed"),
+        "missing" => Some("there is no such file"),
+        _ => None,
+    }
+}
+
 /// Where the letter box of process `pid` is read.
 pub fn letters(pid: &str) -> String {
     format!("/proc/{pid}/fd/0")

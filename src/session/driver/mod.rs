@@ -20,7 +20,7 @@ use super::script::{self, Reports, Snapshot};
 use super::sentinel::{Event, Scanner};
 use super::termination::{Cause, Termination};
 use super::watchdog::{Finding, Watch};
-use super::{Beside, End as Reason, Fd, Outcome, Request, Wiring};
+use super::{Beside, End as Reason, Fd, Outcome, Request, Usage, Wiring};
 use crate::error::{Error, Result};
 
 /// Bytes kept of what a leash says instead of hello.
@@ -70,6 +70,7 @@ pub(super) async fn drive<O, I>(
 struct Run {
     snapshot: Option<Snapshot>,
     termination: Option<Termination>,
+    usage: Option<Usage>,
 }
 
 struct Driver<O, I> {
@@ -212,6 +213,7 @@ where
             truncated,
             cause,
             shell_restarted: shell_ended | std::mem::take(&mut self.restarted),
+            usage: run.usage,
             duration,
         });
         match end {

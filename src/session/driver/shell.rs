@@ -14,7 +14,7 @@ use crate::session::output::Sink;
 use crate::session::script::{self, Reports, Snapshot};
 use crate::session::termination::Termination;
 use crate::session::watchdog::Watch;
-use crate::session::{Command, Fd, Future};
+use crate::session::{Command, Fd, Future, Meter, Usage};
 
 /// Tries to get a snapshot.
 const SNAPSHOTS: usize = 3;
@@ -41,6 +41,7 @@ where
             let path = self.meanwhile(stdin).await??;
             text = script::with_stdin(&text, &path);
         }
+        let before = self.measured(command.meter.as_ref()).await?;
         let token = Uuid::new_v4();
         self.link.send(&script::line(&text, &token, &self.reports));
         let (beside, shell) = (self.beside.clone(), self.shell.clone());
@@ -58,7 +59,22 @@ where
         if let Some(sweep) = termination.sweep() {
             self.meanwhile(sweep).await?.ok();
         }
+        if let Some(before) = before {
+            let after = self.measured(command.meter.as_ref()).await?;
+            run.usage = after.map(|after| Usage {
+                cpu: after.cpu.saturating_sub(before.cpu),
+                ..after
+            });
+        }
         Ok(end)
+    }
+
+    /// What the meter says, if there is one and it can tell.
+    async fn measured(&mut self, meter: Option<&Meter>) -> Result<Option<Usage>> {
+        match meter {
+            Some(meter) => self.meanwhile(meter()).await.map(Result::ok),
+            None => Ok(None),
+        }
     }
 
     /// Awaits something else; what the shell prints meanwhile goes to the tap.

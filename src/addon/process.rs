@@ -1,0 +1,155 @@
+//! The native half of one `spawn()`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use napi::Env;
+use napi::bindgen_prelude::{Buffer, BufferSlice, Either};
+use napi_derive::napi;
+use tokio::sync::mpsc;
+
+use super::command::{stream, taken};
+use super::events::Events;
+use super::{Promise, promise};
+use crate::error::Result;
+use crate::runner::Runner;
+use crate::runner::process::{Process, SpawnOptions};
+use crate::session::tap::TapReader;
+
+/// What `spawn()` was asked for, checked.
+#[napi(object)]
+pub struct NativeSpawnOptions {
+    pub file: String,
+    pub args: Vec<String>,
+    /// Empty for the container's.
+    pub cwd: String,
+    /// `NAME=value`
+    pub env: Vec<String>,
+    pub user: Option<String>,
+    /// Of a terminal; without, there is none.
+    pub columns: Option<u16>,
+    pub rows: Option<u16>,
+}
+
+impl From<NativeSpawnOptions> for SpawnOptions {
+    fn from(options: NativeSpawnOptions) -> Self {
+        Self {
+            file: options.file,
+            args: options.args,
+            cwd: options.cwd,
+            env: options.env,
+            user: options.user,
+            tty: options.columns.zip(options.rows),
+        }
+    }
+}
+
+/// A process that was started.
+#[napi]
+pub struct NativeProcess {
+    process: Arc<Process>,
+    events: Arc<Events>,
+    streams: [TapReader; 2],
+    stdin: Mutex<Option<mpsc::Sender<Bytes>>>,
+}
+
+/// Starts a process, whose `output` and `exited` go to `events`.
+pub(super) async fn spawn(
+    runner: Arc<Runner>,
+    events: Arc<Events>,
+    options: NativeSpawnOptions,
+) -> Result<NativeProcess> {
+    let ((stdout, out), (stderr, err)) = (stream(&events, 0, 0), stream(&events, 0, 1));
+    let listener = events.clone();
+    let exited = move |code| listener.exited(code);
+    let (process, stdin) = runner
+        .spawn(options.into(), [stdout, stderr], exited)
+        .await?;
+    Ok(NativeProcess {
+        stdin: Mutex::new(Some(stdin)),
+        process: Arc::new(process),
+        events,
+        streams: [out, err],
+    })
+}
+
+#[napi]
+impl NativeProcess {
+    /// Its id in the container.
+    #[napi(getter)]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// As of a command.
+    #[napi]
+    pub fn read<'env>(
+        &self,
+        env: &'env Env,
+        stream: u32,
+        max: u32,
+    ) -> napi::Result<Either<BufferSlice<'env>, bool>> {
+        taken(env, self.stream(stream).take(max as usize))
+    }
+
+    /// As of a command.
+    #[napi]
+    pub fn dropped(&self, stream: u32) -> f64 {
+        self.stream(stream).dropped() as f64
+    }
+
+    fn stream(&self, stream: u32) -> &TapReader {
+        &self.streams[usize::from(stream == 1)]
+    }
+
+    /// Gives it input, once it takes some; `false` when it takes no more.
+    #[napi]
+    pub fn write<'env>(&self, env: &'env Env, chunk: Buffer) -> Promise<'env, bool> {
+        let stdin = self
+            .stdin
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let chunk = Vec::from(chunk).into();
+        promise(env, async move {
+            match stdin {
+                Some(stdin) => Ok(stdin.send(chunk).await.is_ok()),
+                None => Ok(false),
+            }
+        })
+    }
+
+    /// The end of its input.
+    #[napi]
+    pub fn end(&self) {
+        self.stdin
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+
+    /// Sends it a signal (a name without SIG).
+    #[napi]
+    pub fn signal<'env>(&self, env: &'env Env, name: String) -> Promise<'env, bool> {
+        let process = self.process.clone();
+        promise(
+            env,
+            async move { process.signal(&name).await.map(|()| true) },
+        )
+    }
+
+    /// Tells its terminal how large it is.
+    #[napi]
+    pub fn resize<'env>(&self, env: &'env Env, columns: u16, rows: u16) -> Promise<'env, bool> {
+        let process = self.process.clone();
+        promise(env, async move {
+            process.resize(columns, rows).await.map(|()| true)
+        })
+    }
+
+    /// Keeps the program alive, or stops doing so.
+    #[napi]
+    pub fn hold(&self, env: Env, on: bool) {
+        self.events.hold(env, on);
+    }
+}

@@ -1,0 +1,218 @@
+//! Processes of their own in a runner's container, with no shell and no queue.
+
+use std::time::Duration;
+
+use bollard::models::ExecConfig;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt, split};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::Runner;
+use crate::engine::exec;
+use crate::engine::terminal::Output;
+use crate::engine::transport::Engine;
+use crate::engine::{frames, terminal};
+use crate::error::{Error, Result};
+use crate::session::Fd;
+use crate::session::script;
+use crate::session::sentinel::{Event, Scanner};
+use crate::session::tap::Tap;
+
+/// Pieces of input that may wait for a process that takes none.
+const INPUT: usize = 16;
+
+/// The pause between two looks at a process that has closed its streams and goes on; it
+/// doubles up to the second.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LAST_PAUSE: Duration = Duration::from_millis(500);
+
+/// What `spawn()` was asked for.
+#[derive(Debug)]
+pub struct SpawnOptions {
+    /// A path, or a name to be looked for in the container's `PATH`.
+    pub file: String,
+    pub args: Vec<String>,
+    /// Empty for the container's.
+    pub cwd: String,
+    /// Added to the container's variables, as `NAME=value`.
+    pub env: Vec<String>,
+    pub user: Option<String>,
+    /// Columns and rows of the terminal that it's to have.
+    pub tty: Option<(u16, u16)>,
+}
+
+/// A process that was started.
+pub struct Process {
+    engine: Engine,
+    container: String,
+    exec: String,
+    pid: u32,
+}
+
+impl Runner {
+    /// Starts a program in the running container. Gives where its input goes, too, which ends
+    /// when that is dropped. `taps` take its stdout and stderr; then
+    /// `exited` is called once, with its exit code from the engine, or with
+    /// [`Error::Stopped`] or [`Error::Gone`] when it ended with its container.
+    ///
+    /// # Errors
+    /// [`Error::Spawn`] when there is no such file or directory, or no right to it.
+    pub async fn spawn(
+        &self,
+        options: SpawnOptions,
+        taps: [Tap; 2],
+        exited: impl FnOnce(Result<i64>) + Send + 'static,
+    ) -> Result<(Process, mpsc::Sender<Bytes>)> {
+        let (engine, container) = self.place("spawn()")?;
+        let hello = Uuid::new_v4();
+        let config = ExecConfig {
+            cmd: Some(script::program(
+                &hello,
+                &options.cwd,
+                &options.file,
+                &options.args,
+            )),
+            env: Some(options.env),
+            user: options.user,
+            tty: Some(options.tty.is_some()),
+            detach_keys: Some(terminal::DETACH_KEYS.into()),
+            ..ExecConfig::default()
+        };
+        let (exec, connection) =
+            exec::attach(&engine, &container, config)
+                .await
+                .map_err(|error| match error {
+                    Error::Refused { message, .. } => failed(&options.file, message),
+                    error => error,
+                })?;
+        let (output, input) = split(connection);
+        let mut output: Output = match options.tty {
+            Some(_) => Box::new(frames::raw(output)),
+            None => Box::new(frames::multiplexed(output)),
+        };
+        if let Some((columns, rows)) = options.tty {
+            terminal::resize(&engine, &exec, columns, rows).await?;
+        }
+        let (pid, first) = greeting(&mut output, hello, &options.file).await?;
+        let (stdin, queue) = mpsc::channel(INPUT);
+        tokio::spawn(feed(queue, input));
+        let stops = self.stops.subscribe();
+        let turn = *stops.borrow();
+        let (engine_too, exec_too) = (engine.clone(), exec.clone());
+        tokio::spawn(async move {
+            let poured = pour(first, output, &taps).await;
+            let code = match poured {
+                Ok(()) => code(&engine_too, &exec_too).await,
+                Err(error) => Err(error),
+            };
+            let stopped = *stops.borrow() != turn;
+            let code = code.map_err(|error| if stopped { Error::Stopped("") } else { error });
+            drop(taps);
+            exited(code);
+        });
+        let process = Process {
+            engine,
+            container,
+            exec,
+            pid,
+        };
+        Ok((process, stdin))
+    }
+}
+
+impl Process {
+    /// Its id, in the container's namespace.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Sends it a signal (a name without SIG), and nothing else.
+    pub async fn signal(&self, name: &str) -> Result<()> {
+        let pid = self.pid.to_string();
+        let arguments = ["-c", "kill -s \"$1\" \"$2\"", "kill", name, &pid];
+        let arguments = arguments.map(Into::into).into();
+        exec::shell(&self.engine, &self.container, arguments)
+            .await
+            .map(|_| ())
+    }
+
+    /// Tells its terminal how large it is.
+    pub async fn resize(&self, columns: u16, rows: u16) -> Result<()> {
+        terminal::resize(&self.engine, &self.exec, columns, rows).await
+    }
+}
+
+/// Waits for what comes before the program: its process id. What it has printed by then comes
+/// with it; on stderr that may be before the id.
+async fn greeting(output: &mut Output, hello: Uuid, file: &str) -> Result<(u32, Vec<(Fd, Bytes)>)> {
+    let mut scanner = Scanner::default();
+    scanner.expect([hello]);
+    let (mut payload, mut printed) = (None, Vec::new());
+    while let Some(chunk) = output.next().await {
+        match chunk? {
+            (Fd::Stdout, bytes) => scanner.feed(bytes, |event| match event {
+                Event::Mark(_, text) => payload = Some(text),
+                Event::Data(bytes) => printed.push((Fd::Stdout, bytes)),
+            }),
+            stderr => printed.push(stderr),
+        }
+        if let Some(pid) = payload {
+            printed.push((Fd::Stdout, scanner.finish()));
+            return match (script::refusal(&pid), pid.parse()) {
+                (Some(reason), _) => Err(failed(file, reason.into())),
+                (None, Ok(pid)) => Ok((pid, printed)),
+                (None, Err(_)) => Err(Error::Protocol(format!("{pid:?} for a process id"))),
+            };
+        }
+    }
+    // The engine says in the output why it couldn't.
+    printed.push((Fd::Stdout, scanner.finish()));
+    let words: Vec<u8> = printed.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    Err(failed(file, String::from_utf8_lossy(&words).trim().into()))
+}
+
+fn failed(file: &str, reason: String) -> Error {
+    Error::Spawn {
+        file: file.into(),
+        reason,
+    }
+}
+
+/// Passes the output on, to its end.
+async fn pour(first: Vec<(Fd, Bytes)>, mut output: Output, taps: &[Tap; 2]) -> Result<()> {
+    for (fd, bytes) in first.into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
+        taps[fd as usize].push(bytes).await;
+    }
+    while let Some(chunk) = output.next().await {
+        let (fd, bytes) = chunk?;
+        taps[fd as usize].push(bytes).await;
+    }
+    Ok(())
+}
+
+/// Passes input on, to its end: the process sees that too. One that takes none any more ends
+/// it as well.
+async fn feed(mut queue: mpsc::Receiver<Bytes>, mut input: impl AsyncWrite + Unpin) {
+    while let Some(bytes) = queue.recv().await {
+        if input.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+    // Fails where the process is gone, which its exit tells.
+    let _ = input.shutdown().await;
+}
+
+/// Waits for the end of a process whose output has ended.
+async fn code(engine: &Engine, exec: &str) -> Result<i64> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        if let Some(code) = exec::exit_code(engine, exec).await? {
+            return Ok(code);
+        }
+        sleep(pause).await;
+        pause = LAST_PAUSE.min(pause * 2);
+    }
+}
