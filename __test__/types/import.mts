@@ -110,10 +110,10 @@ const child: ContainerProcess = runner.spawn('convert', ['-', 'out.png'], { cwd:
 runner.spawn('ls', { signal: AbortSignal.timeout(1), killSignal: 9 }).on('error', (error) => error.code)
 child.on('exit', (code, signal) => code?.toFixed() ?? signal?.padEnd(1)).once('close', () => {}).on('spawn', () => child.pid?.toFixed())
 child.stdout.on('data', (piece) => piece.readUInt8(0)).pipe(child.stdin)
-const sent: boolean = child.kill('SIGINT')
+const killed: boolean = child.kill('SIGINT')
 await child.resize(100, 30)
 await child[Symbol.asyncDispose]()
-const cost: number | undefined = (await runner.exec(`: ${sent}`, { usage: true })).usage?.cpuMs
+const cost: number | undefined = (await runner.exec(`: ${killed}`, { usage: true })).usage?.cpuMs
 
 await runner.resize(100, 30)
 await runner.stop()
