@@ -81,6 +81,23 @@ function describeWith(shell) {
       await session.close()
     })
 
+    test('a slow reader slows its own command, which is never far ahead of it, and no other session', async () => {
+      const [block, blocks] = [131072, 80]
+      await runner.run('echo 0 >/tmp/done')
+      const session = await runner.session()
+      const running = session.exec(`i=0; while [ $i -lt ${blocks} ]; do i=$((i+1)); head -c ${block} /dev/zero; echo $i >/tmp/done; done`, { maxBuffer: 0, overflow: 'head', encoding: 'buffer' })
+      let [read, dropped, lead] = [0, 0, 0]
+      running.stdout.on('dropped', (bytes) => { dropped += bytes })
+      for await (const chunk of running.stdout) {
+        read += chunk.length
+        lead = Math.max(lead, Number((await runner.exec('cat /tmp/done')).stdout) * block - read - dropped)
+      }
+      assert.strictEqual((await running).exitCode, 0)
+      assert.strictEqual(read + dropped, block * blocks)
+      assert.ok(lead < 5 * 1024 * 1024, `${lead} bytes ahead`)
+      await session.close()
+    })
+
     test('ends with the runner', async () => {
       const other = new DockerRunner()
       await other.start({ Image: `docker-exec-napi/${shell}` })

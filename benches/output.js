@@ -29,7 +29,7 @@ const CASES = {
     const running = runner.exec(COMMAND, { ...BOUNDED, encoding: 'buffer' })
     for await (const chunk of running.stdout) {
       bytes += chunk.length
-      await sleep(1)
+      await sleep(2)
     }
     await running
     return bytes
