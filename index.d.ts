@@ -520,6 +520,22 @@ declare namespace DockerRunner {
     User?: string | null
   }
 
+  /** Limits in plain words. */
+  export interface Limits {
+    /** Bytes, or text like `'512m'` or `'2g'`, of memory and swap together. (`Memory`, `MemorySwap`.) */
+    memory?: number | string
+    /** Processors, with a fraction; at least 0.01. (`NanoCpus`.) */
+    cpus?: number
+    /** Processes and threads. (`PidsLimit`.) */
+    pids?: number
+    /**
+     * Bytes, or text as of {@link memory}. With profile `untrusted` the size of `/tmp`, which
+     * counts as memory too; else of the container's layer (`StorageOpt`), which an engine that
+     * can't do so refuses.
+     */
+    disk?: number | string
+  }
+
   /** How {@link DockerRunner.spawn} is to start a program. */
   export interface SpawnOptions {
     /** By default the container's. It has to exist. */
@@ -834,6 +850,21 @@ declare namespace DockerRunner {
     name?: string | null
     /** `os[/arch[/variant]]` of the image; by default the engine's own. */
     platform?: string | null
+    /**
+     * How far the container is shut off; `default` by default.
+     *
+     * - `default`: five capabilities, which are what `apt-get install` needs,
+     *   `no-new-privileges`, 1,024 processes and threads, 16,384 open files in each.
+     * - `untrusted`: no capabilities, no network, a read-only root with 64 MiB of `/tmp`, the
+     *   user 65534:65534, 256 MiB of memory, one processor, 64 processes and threads, 1,024 open
+     *   files. What would undo it is refused with `ERR_INVALID_ARG_VALUE`.
+     * - `none`: the engine's own defaults.
+     *
+     * {@link limits} go before it, and what you set yourself goes before both.
+     */
+    profile?: 'default' | 'untrusted' | 'none' | null
+    /** What the container may use. */
+    limits?: Limits | null
     /** When to pull the image: `missing` by default, which is when the engine lacks it. */
     pull?: 'missing' | 'always' | 'never' | null
 

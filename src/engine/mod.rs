@@ -2,9 +2,10 @@
 //!
 //! - [`endpoint`]: which engine, by what the caller or the machine says
 //! - [`transport`]: one client for every request to it, and connections taken over
-//! - [`spec`]: what a container is to be; [`image`]: what it's made from
+//! - [`spec`]: what a container is to be; [`profile`]: how far it's shut off; [`image`]: what
+//!   it's made from
 //! - [`container`]: its life; [`exec`], [`input`], [`terminal`]: processes beside its main
-//!   one
+//!   one; [`usage`]: what it has used
 //! - [`frames`]: the decoder of its streams
 
 pub mod container;
@@ -14,6 +15,7 @@ pub mod frames;
 pub mod image;
 pub mod input;
 mod options;
+pub mod profile;
 pub mod spec;
 pub mod terminal;
 pub mod transport;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::options;
+use super::profile::{self, Limits, Profile};
 use crate::error::{Error, Result};
 use crate::session::script;
 
@@ -70,6 +71,8 @@ struct Own {
     name: Option<String>,
     platform: Option<String>,
     pull: Pull,
+    profile: Profile,
+    limits: Limits,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,7 +82,7 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-const OWN: [&str; 8] = [
+const OWN: [&str; 10] = [
     "Image",
     "Shell",
     "Tty",
@@ -88,6 +91,8 @@ const OWN: [&str; 8] = [
     "name",
     "platform",
     "pull",
+    "profile",
+    "limits",
 ];
 
 /// What a session decides itself, with the reason; elsewhere in the API each is an option.
@@ -136,19 +141,23 @@ impl Spec {
             .collect();
         let own: Own = options::read("start", Value::Object(own))?;
         let body = options::read("start", Value::Object(rest))?;
-        Ok(Self::of(own, body))
+        Self::of(own, body)
     }
 
-    fn of(own: Own, mut body: ContainerCreateBody) -> Self {
+    fn of(own: Own, mut body: ContainerCreateBody) -> Result<Self> {
         let image = own.image.filter(|image| !image.is_empty());
         let image = image.unwrap_or_else(|| DEFAULT_IMAGE.into());
         let (hello, shell) = (Uuid::new_v4(), own.shell.unwrap_or_default());
-        let mut host = safe(body.host_config.take().unwrap_or_default());
+        let host = body.host_config.take().unwrap_or_default();
+        let mut host = with_volumes(host, own.binds, own.volumes_from);
+        ours(&mut host);
+        body.host_config = Some(host);
+        profile::apply(own.profile, &own.limits, &mut body)?;
         if body.network_disabled == Some(true) {
             // Podman would ignore the former without the latter.
+            let host = body.host_config.get_or_insert_default();
             host.network_mode.get_or_insert_with(|| "none".into());
         }
-        body.host_config = Some(with_volumes(host, own.binds, own.volumes_from));
         body.image = Some(image.clone());
         body.entrypoint = Some(match own.tty {
             true => script::letterbox(&hello),
@@ -169,7 +178,7 @@ impl Spec {
         let labels = body.labels.get_or_insert_default();
         labels.insert(LABEL.into(), env!("CARGO_PKG_VERSION").into());
         labels.insert(HELLO.into(), hello.to_string());
-        Self {
+        Ok(Self {
             image,
             pull: own.pull,
             platform: own.platform.unwrap_or_default(),
@@ -180,42 +189,15 @@ impl Spec {
             shell,
             hello,
             body,
-        }
+        })
     }
 }
 
-/// The defaults: what `apt-get install` needs and nothing more. A field that the caller
-/// gives replaces ours.
-fn safe(mut host: HostConfig) -> HostConfig {
-    let keep = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
-    if host.privileged != Some(true) {
-        host.cap_drop.get_or_insert_with(|| vec!["ALL".into()]);
-        host.cap_add
-            .get_or_insert_with(|| keep.map(Into::into).into());
-        host.security_opt
-            .get_or_insert_with(|| vec!["no-new-privileges".into()]);
-    }
-    host.pids_limit.get_or_insert(PIDS);
-    host.ulimits.get_or_insert_with(|| vec![open_files()]);
+/// What every container of ours has.
+fn ours(host: &mut HostConfig) {
     host.log_config.get_or_insert_with(no_log);
     host.auto_remove = Some(true);
     host.init = Some(true);
-    host
-}
-
-/// Processes and threads in a container, unless `HostConfig.PidsLimit` says otherwise.
-const PIDS: i64 = 1024;
-
-/// Open files of a process, unless `HostConfig.Ulimits` says otherwise.
-const OPEN_FILES: i64 = 16_384;
-
-fn open_files() -> bollard::models::ResourcesUlimits {
-    let (soft, hard) = (Some(OPEN_FILES), Some(OPEN_FILES));
-    bollard::models::ResourcesUlimits {
-        name: Some("nofile".into()),
-        soft,
-        hard,
-    }
 }
 
 /// A log driver would write all output to the host's disk, and makes it 30 times slower.
@@ -285,7 +267,7 @@ mod tests {
             let host = spec.body.host_config.unwrap();
             assert_eq!(
                 (host.auto_remove, host.init, host.pids_limit),
-                (Some(true), Some(true), Some(PIDS))
+                (Some(true), Some(true), Some(1024))
             );
             assert_eq!(host.cap_drop.unwrap(), ["ALL"]);
             assert_eq!(host.volumes_from, None);
