@@ -143,6 +143,64 @@ declare class DockerRunner extends Shell<DockerRunner.Events> {
   spawn(file: string, options: DockerRunner.SpawnOptions): DockerRunner.ContainerProcess
 
   /**
+   * Writes a file in the container, as its user, and makes the folders it lies in. In place:
+   * when it fails half-way, a part is there. Every path in the container is seen from its
+   * working directory.
+   *
+   * @param data Streamed; a text is UTF-8.
+   * @throws (rejects with) `ERR_FILE`, with the container's own words; and as {@link exec}
+   *   what isn't even begun, and engine errors. So do the calls below.
+   */
+  writeFile(path: string, data: DockerRunner.ExecInput, options?: DockerRunner.WriteFileOptions): Promise<void>
+
+  /**
+   * Reads a file in the container, whole.
+   *
+   * @throws (rejects with) as {@link writeFile}; `ERR_UNSAFE_FILES` for more than `maxBytes`.
+   */
+  readFile(path: string, options: DockerRunner.ReadFileOptions & { encoding: BufferEncoding }): Promise<string>
+  readFile(path: string, options?: DockerRunner.ReadFileOptions & { encoding?: 'buffer' | undefined }): Promise<Buffer>
+
+  /** Makes a folder in the container, and those it lies in. One that is there is as good. */
+  mkdir(path: string): Promise<void>
+
+  /** Removes a file in the container; with `recursive` a folder, with `force` also what isn't there. */
+  rm(path: string, options?: { recursive?: boolean | undefined, force?: boolean | undefined }): Promise<void>
+
+  /** What a path in the container is; of a link, what it leads to. Needs `stat` in the image. */
+  stat(path: string): Promise<DockerRunner.FileStat>
+
+  /** Whether there is such a path in the container; of a link, what it leads to. */
+  exists(path: string): Promise<boolean>
+
+  /** The names in a folder of the container, sorted, without `.` and `..`. */
+  readdir(path: string): Promise<string[]>
+
+  /**
+   * Puts a file or a folder into the container, as `remote`: a file replaces one; the content
+   * of a folder goes to what is there already. Streamed. It belongs to the container's user;
+   * modes (without set-user-id bits), times and links come along. A folder needs `tar` in the
+   * image.
+   *
+   * @param local A path, or a `file:` URL.
+   * @throws (rejects with) as {@link writeFile}.
+   */
+  upload(local: string | URL, remote: string): Promise<void>
+
+  /**
+   * Brings a file or a folder out of the container, as `local`: a file replaces one, a folder
+   * must not be there, or be empty. Streamed, and put in its place when it's whole: what fails
+   * leaves nothing. Needs `tar` in the image.
+   *
+   * The container is trusted in nothing: refused are names that lead out of the folder, links
+   * that do so or lead up behind a name, what lies in a link, devices, pipes, and more than the
+   * options allow. Owners and set-user-id bits stay behind.
+   *
+   * @throws (rejects with) as {@link writeFile}; `ERR_UNSAFE_FILES` for what is refused.
+   */
+  download(remote: string, local: string | URL, options?: DockerRunner.DownloadOptions): Promise<void>
+
+  /**
    * Kills the container and removes it, with its anonymous volumes; resolves when it is
    * gone. Commands that run or wait, of this runner and its sessions, and a start under
    * way, reject with `ERR_STOPPED`. In every other state it resolves too, and changes
@@ -262,6 +320,9 @@ declare namespace DockerRunner {
    *   `cat`, and the shell that was asked for.
    * - `ERR_SPAWN_FAILED`: the container has no such program or directory, or the user no
    *   right to it; nothing was run.
+   * - `ERR_FILE`: a file or folder, here or in the container, can't be read or written.
+   * - `ERR_UNSAFE_FILES`: the container gave files that would be dangerous here, or more than
+   *   was allowed. Nothing of them was kept.
    * - `ERR_CONTAINER_GONE`: the container ended.
    * - `ERR_CONNECTION_LOST`: the connection broke; the container ends with it.
    * - `ERR_SHELL_RESTARTED`: the command left its shell stopped or deaf, so its exit code
@@ -293,6 +354,8 @@ declare namespace DockerRunner {
     | 'ERR_PULL_FAILED'
     | 'ERR_IMAGE_UNSUITABLE'
     | 'ERR_SPAWN_FAILED'
+    | 'ERR_FILE'
+    | 'ERR_UNSAFE_FILES'
     | 'ERR_CONTAINER_GONE'
     | 'ERR_CONNECTION_LOST'
     | 'ERR_SHELL_RESTARTED'
@@ -518,6 +581,40 @@ declare namespace DockerRunner {
     Env?: readonly string[] | null
     /** By default the container's. */
     User?: string | null
+  }
+
+  export interface WriteFileOptions {
+    /** 0 to 0o777; by default what the container's umask leaves of 0o666. */
+    mode?: number | undefined
+  }
+
+  export interface ReadFileOptions {
+    /** `'buffer'` by default. */
+    encoding?: BufferEncoding | 'buffer' | undefined
+    /** 256 MiB by default. */
+    maxBytes?: number | undefined
+  }
+
+  /** What may come out of a container. */
+  export interface DownloadOptions {
+    /** Of all files together; 4 GiB by default. */
+    maxBytes?: number | undefined
+    /** Files, folders and links; 100,000 by default. */
+    maxEntries?: number | undefined
+    /** Folders in one another, 1 to 1,000; 64 by default. */
+    maxDepth?: number | undefined
+  }
+
+  /** Frozen. */
+  export interface FileStat {
+    readonly type: 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'character' | 'block'
+    /** Bytes. */
+    readonly size: number
+    /** The permissions, 0 to 0o7777. */
+    readonly mode: number
+    readonly mtime: Date
+    readonly uid: number
+    readonly gid: number
   }
 
   /** Limits in plain words. */

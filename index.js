@@ -5,6 +5,7 @@
 
 const { NativeRunner } = require('./native.js')
 const { DockerExecError, ExecError, describe, invalid, toError, unwrap } = require('./lib/errors.js')
+const files = require('./lib/files.js')
 const { containerId, engineOptions, jsonOptions } = require('./lib/options.js')
 const { ContainerProcess } = require('./lib/process.js')
 const { quote } = require('./lib/quote.js')
@@ -61,8 +62,48 @@ class DockerRunner extends Shell {
   }
 
   spawn(file, args, options) {
-    return ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn(checked, listener), file, args, options)
+    return ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn({ ...checked, patient: false }, listener), file, args, options)
   }
+
+  async writeFile(path, data, options) {
+    await files.writeFile(this.#program, path, data, options)
+  }
+
+  readFile(path, options) {
+    return files.readFile(this.#program, path, options)
+  }
+
+  async mkdir(path) {
+    await files.mkdir(this.#program, path)
+  }
+
+  async rm(path, options) {
+    await files.rm(this.#program, path, options)
+  }
+
+  stat(path) {
+    return files.stat(this.#program, path)
+  }
+
+  exists(path) {
+    return files.exists(this.#program, path)
+  }
+
+  readdir(path) {
+    return files.readdir(this.#program, path)
+  }
+
+  async upload(local, remote, options) {
+    await files.upload(this.#program, (...all) => this[kNative].upload(...all), local, remote, options)
+  }
+
+  async download(remote, local, options) {
+    await files.download((...all) => this[kNative].download(...all), remote, local, options)
+  }
+
+  /** Starts a program whose output waits for its reader. */
+  #program = (file, args) =>
+    ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn({ ...checked, patient: true }, listener), file, args)
 
   async createContainer(options) {
     const json = jsonOptions(options, 'start')

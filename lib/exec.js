@@ -4,6 +4,7 @@
 
 const { createInterface } = require('node:readline')
 const { describe, invalid, toExecError } = require('./errors.js')
+const { bytes, isInput, pieces } = require('./input.js')
 const { checkOptions, environment, isText, milliseconds, whole } = require('./options.js')
 const { quote } = require('./quote.js')
 const { signalName, signalOf } = require('./signals.js')
@@ -157,14 +158,6 @@ async function feed(native, input) {
   native.end()
 }
 
-const pieces = (input) => typeof input === 'string' || ArrayBuffer.isView(input) ? [input] : input
-
-function bytes(chunk) {
-  if (typeof chunk === 'string') return Buffer.from(chunk)
-  if (ArrayBuffer.isView(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-  throw invalid(`input must come as strings or buffers, not ${describe(chunk)}`)
-}
-
 /** The command in another directory, with more variables: in a subshell, so that it ends there. */
 function withPlace(command, { cwd, env }) {
   if (cwd === undefined && env === undefined) return command
@@ -204,11 +197,6 @@ const RULES = {
   all: boolean,
   reject: boolean,
   usage: boolean
-}
-
-function isInput(value) {
-  return typeof value === 'string' || ArrayBuffer.isView(value) ||
-    typeof value?.[Symbol.asyncIterator] === 'function' || typeof value?.[Symbol.iterator] === 'function'
 }
 
 module.exports = { exec }

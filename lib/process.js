@@ -160,7 +160,8 @@ class ContainerProcess extends EventEmitter {
 
   #on(name, detail) {
     if (name === 'output') this[['stdout', 'stderr'][detail.stream]].pull()
-    else if (name === 'exited') this.#exited(detail)
+    // It may come before the process itself does.
+    else if (name === 'exited') this.#later(() => this.#exited(detail))
   }
 
   #exited({ exitCode, failure }) {

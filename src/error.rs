@@ -100,6 +100,26 @@ pub enum Error {
         reason: String,
     },
 
+    /// `ERR_FILE`, the caller: a file or folder, here or in the container, can't be read or
+    /// written.
+    #[error("{path}: {reason}")]
+    File {
+        /// Which.
+        path: String,
+        /// What is in the way.
+        reason: String,
+    },
+
+    /// `ERR_UNSAFE_FILES`, the container: it gave what would be dangerous here, or more than was
+    /// allowed. Nothing of it was kept.
+    #[error("the container gave {entry:?}, which was refused: {reason}")]
+    Unsafe {
+        /// Which file, folder or link.
+        entry: String,
+        /// What it would do.
+        reason: String,
+    },
+
     /// `ERR_ABORTED`, the caller: taken back before it began.
     #[error("the command was aborted before it began")]
     Aborted,
@@ -127,6 +147,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// An [`Error::File`].
+    pub(crate) fn file(path: impl ToString, reason: impl ToString) -> Self {
+        Self::File {
+            path: path.to_string(),
+            reason: reason.to_string(),
+        }
+    }
+
     /// The code that JavaScript sees as `error.code`.
     pub fn code(&self) -> &'static str {
         match self {
@@ -142,6 +170,8 @@ impl Error {
             Self::Pull { .. } => "ERR_PULL_FAILED",
             Self::ImageUnsuitable { .. } | Self::NoShell(_) => "ERR_IMAGE_UNSUITABLE",
             Self::Spawn { .. } => "ERR_SPAWN_FAILED",
+            Self::File { .. } => "ERR_FILE",
+            Self::Unsafe { .. } => "ERR_UNSAFE_FILES",
             Self::Aborted => "ERR_ABORTED",
             Self::Gone(_) => "ERR_CONTAINER_GONE",
             Self::Lost(_) => "ERR_CONNECTION_LOST",

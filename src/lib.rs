@@ -17,6 +17,7 @@
 //! - [`engine`] is the Docker edge: where the engine is, how to talk to it, and what is
 //!   asked of it.
 //! - [`runner`] owns one container and the session in it, from start to stop.
+//! - `tree` makes archives of files, and unpacks what nobody trusts.
 //! - `addon` is the JavaScript edge: it converts, calls, and converts back.
 //! - [`error`] says what can go wrong, by who must act.
 
@@ -25,5 +26,6 @@ pub mod engine;
 pub mod error;
 pub mod runner;
 pub mod session;
+mod tree;
 
 pub use error::{Error, Result};

@@ -207,8 +207,7 @@ pub(super) fn submit(
     })
 }
 
-/// A stream of a command or process, and what reads it.
-pub(super) fn stream(events: &Arc<Events>, id: u32, stream: u32) -> (Tap, TapReader) {
+fn stream(events: &Arc<Events>, id: u32, stream: u32) -> (Tap, TapReader) {
     let events = events.clone();
     tap::tap(move || events.output(id, stream))
 }

@@ -8,13 +8,13 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Either};
 use napi_derive::napi;
 use tokio::sync::mpsc;
 
-use super::command::{stream, taken};
+use super::command::taken;
 use super::events::Events;
 use super::{Promise, promise};
 use crate::error::Result;
 use crate::runner::Runner;
 use crate::runner::process::{Process, SpawnOptions};
-use crate::session::tap::TapReader;
+use crate::session::tap::{self, TapReader};
 
 /// What `spawn()` was asked for, checked.
 #[napi(object)]
@@ -29,6 +29,8 @@ pub struct NativeSpawnOptions {
     /// Of a terminal; without, there is none.
     pub columns: Option<u16>,
     pub rows: Option<u16>,
+    /// Nothing of its output is ever dropped: it waits for its reader.
+    pub patient: bool,
 }
 
 impl From<NativeSpawnOptions> for SpawnOptions {
@@ -59,7 +61,15 @@ pub(super) async fn spawn(
     events: Arc<Events>,
     options: NativeSpawnOptions,
 ) -> Result<NativeProcess> {
-    let ((stdout, out), (stderr, err)) = (stream(&events, 0, 0), stream(&events, 0, 1));
+    let tap = |stream| {
+        let events = events.clone();
+        let readable = move || events.output(0, stream);
+        match options.patient {
+            true => tap::patient(readable),
+            false => tap::tap(readable),
+        }
+    };
+    let ((stdout, out), (stderr, err)) = (tap(0), tap(1));
     let listener = events.clone();
     let exited = move |code| listener.exited(code);
     let (process, stdin) = runner

@@ -18,6 +18,7 @@ use crate::engine::endpoint::context::Environment;
 use crate::runner::{Event, Runner};
 use crate::session::Command;
 use crate::session::tap;
+use crate::tree::Bounds;
 
 /// Where the engine is; each field as in the facade's options.
 #[napi(object)]
@@ -47,6 +48,24 @@ impl From<NativeOptions> for EngineOptions {
             key: pem(options.key),
             version: options.version,
             timeout: options.timeout.map(|ms| Duration::from_millis(ms.into())),
+        }
+    }
+}
+
+/// How much may come out of a container.
+#[napi(object)]
+pub struct NativeBounds {
+    pub max_bytes: f64,
+    pub max_entries: f64,
+    pub max_depth: u32,
+}
+
+impl From<NativeBounds> for Bounds {
+    fn from(bounds: NativeBounds) -> Self {
+        Self {
+            bytes: bounds.max_bytes as u64,
+            entries: bounds.max_entries as u64,
+            depth: bounds.max_depth as usize,
         }
     }
 }
@@ -132,6 +151,36 @@ impl NativeRunner {
     pub fn pull<'env>(&self, env: &'env Env, image: String) -> Promise<'env, bool> {
         let runner = self.runner.clone();
         promise(env, async move { runner.pull(&image).await.map(|()| true) })
+    }
+
+    /// Puts a folder's content into the container.
+    #[napi]
+    pub fn upload<'env>(
+        &self,
+        env: &'env Env,
+        local: String,
+        remote: String,
+    ) -> Promise<'env, bool> {
+        let runner = self.runner.clone();
+        promise(env, async move {
+            runner.upload(local.into(), &remote).await.map(|()| true)
+        })
+    }
+
+    /// Brings a folder or a file out of it.
+    #[napi]
+    pub fn download<'env>(
+        &self,
+        env: &'env Env,
+        remote: String,
+        local: String,
+        bounds: NativeBounds,
+    ) -> Promise<'env, bool> {
+        let runner = self.runner.clone();
+        promise(env, async move {
+            let downloaded = runner.download(&remote, local.into(), bounds.into()).await;
+            downloaded.map(|()| true)
+        })
     }
 
     /// Starts a process of its own; `onEvent` is held strongly.

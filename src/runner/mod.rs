@@ -4,8 +4,10 @@
 //!   what fails half-way is undone
 //! - `beside`: more sessions in the same container
 //! - `process`: programs of their own in it
+//! - `files`: trees of files into it and out of it
 
 mod beside;
+mod files;
 mod life;
 pub mod process;
 

@@ -5,15 +5,15 @@ use std::time::Duration;
 use bollard::models::ExecConfig;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::io::{AsyncWrite, AsyncWriteExt, split};
-use tokio::sync::mpsc;
+use tokio::io::{AsyncWrite, AsyncWriteExt, WriteHalf, split};
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Runner;
 use crate::engine::exec;
 use crate::engine::terminal::Output;
-use crate::engine::transport::Engine;
+use crate::engine::transport::{Engine, Hijacked};
 use crate::engine::{frames, terminal};
 use crate::error::{Error, Result};
 use crate::session::Fd;
@@ -30,7 +30,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LAST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What `spawn()` was asked for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SpawnOptions {
     /// A path, or a name to be looked for in the container's `PATH`.
     pub file: String,
@@ -45,18 +45,31 @@ pub struct SpawnOptions {
 }
 
 /// A process that was started.
+#[derive(Clone)]
 pub struct Process {
     engine: Engine,
     container: String,
     exec: String,
     pid: u32,
+    /// The runner's, and how many there were when it was started.
+    stops: watch::Receiver<u32>,
+    turn: u32,
+}
+
+/// A process with its streams.
+pub(super) struct Started {
+    pub process: Process,
+    /// What it had printed by the time it was known to run.
+    pub first: Vec<(Fd, Bytes)>,
+    pub output: Output,
+    pub input: WriteHalf<Hijacked>,
 }
 
 impl Runner {
     /// Starts a program in the running container. Gives where its input goes, too, which ends
-    /// when that is dropped. `taps` take its stdout and stderr; then
-    /// `exited` is called once, with its exit code from the engine, or with
-    /// [`Error::Stopped`] or [`Error::Gone`] when it ended with its container.
+    /// when that is dropped. `taps` take its stdout and stderr; then `exited` is called once,
+    /// with its exit code from the engine, or with [`Error::Stopped`] or [`Error::Gone`] when
+    /// it ended with its container.
     ///
     /// # Errors
     /// [`Error::Spawn`] when there is no such file or directory, or no right to it.
@@ -66,15 +79,29 @@ impl Runner {
         taps: [Tap; 2],
         exited: impl FnOnce(Result<i64>) + Send + 'static,
     ) -> Result<(Process, mpsc::Sender<Bytes>)> {
+        let started = self.begin(options).await?;
+        let (stdin, queue) = mpsc::channel(INPUT);
+        tokio::spawn(feed(queue, started.input));
+        let process = started.process.clone();
+        tokio::spawn(async move {
+            let code = match pour(started.first, started.output, &taps).await {
+                Ok(()) => started.process.code().await,
+                Err(error) => Err(started.process.why(error)),
+            };
+            drop(taps);
+            exited(code);
+        });
+        Ok((process, stdin))
+    }
+
+    /// As [`Runner::spawn`], with the streams as they are.
+    pub(super) async fn begin(&self, options: SpawnOptions) -> Result<Started> {
         let (engine, container) = self.place("spawn()")?;
-        let hello = Uuid::new_v4();
+        let (stops, hello) = (self.stops.subscribe(), Uuid::new_v4());
+        let turn = *stops.borrow();
+        let command = script::program(&hello, &options.cwd, &options.file, &options.args);
         let config = ExecConfig {
-            cmd: Some(script::program(
-                &hello,
-                &options.cwd,
-                &options.file,
-                &options.args,
-            )),
+            cmd: Some(command),
             env: Some(options.env),
             user: options.user,
             tty: Some(options.tty.is_some()),
@@ -97,29 +124,20 @@ impl Runner {
             terminal::resize(&engine, &exec, columns, rows).await?;
         }
         let (pid, first) = greeting(&mut output, hello, &options.file).await?;
-        let (stdin, queue) = mpsc::channel(INPUT);
-        tokio::spawn(feed(queue, input));
-        let stops = self.stops.subscribe();
-        let turn = *stops.borrow();
-        let (engine_too, exec_too) = (engine.clone(), exec.clone());
-        tokio::spawn(async move {
-            let poured = pour(first, output, &taps).await;
-            let code = match poured {
-                Ok(()) => code(&engine_too, &exec_too).await,
-                Err(error) => Err(error),
-            };
-            let stopped = *stops.borrow() != turn;
-            let code = code.map_err(|error| if stopped { Error::Stopped("") } else { error });
-            drop(taps);
-            exited(code);
-        });
         let process = Process {
             engine,
             container,
             exec,
             pid,
+            stops,
+            turn,
         };
-        Ok((process, stdin))
+        Ok(Started {
+            process,
+            first,
+            output,
+            input,
+        })
     }
 }
 
@@ -127,6 +145,28 @@ impl Process {
     /// Its id, in the container's namespace.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Its exit code, once its output has ended: waits for its own end.
+    pub(super) async fn code(&self) -> Result<i64> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match exec::exit_code(&self.engine, &self.exec).await {
+                Ok(Some(code)) => return Ok(code),
+                Ok(None) => {}
+                Err(error) => return Err(self.why(error)),
+            }
+            sleep(pause).await;
+            pause = LAST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Why it was lost: with its runner, a stop.
+    fn why(&self, error: Error) -> Error {
+        if *self.stops.borrow() == self.turn {
+            return error;
+        }
+        Error::Stopped("")
     }
 
     /// Sends it a signal (a name without SIG), and nothing else.
@@ -203,16 +243,4 @@ async fn feed(mut queue: mpsc::Receiver<Bytes>, mut input: impl AsyncWrite + Unp
     }
     // Fails where the process is gone, which its exit tells.
     let _ = input.shutdown().await;
-}
-
-/// Waits for the end of a process whose output has ended.
-async fn code(engine: &Engine, exec: &str) -> Result<i64> {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        if let Some(code) = exec::exit_code(engine, exec).await? {
-            return Ok(code);
-        }
-        sleep(pause).await;
-        pause = LAST_PAUSE.min(pause * 2);
-    }
 }

@@ -23,8 +23,22 @@ const BLOCK: usize = 64 * 1024;
 /// Makes a tap. `readable` is called, on any thread, when bytes have come after a
 /// [`TapReader::take`] that found none, and when the tap has ended.
 pub fn tap(readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
+    make(false, readable)
+}
+
+/// Makes a tap that waits for its reader, however long that takes: nothing makes room.
+pub fn patient(readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
+    make(true, readable)
+}
+
+fn make(patient: bool, readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
+    let state = State {
+        attended: patient,
+        patient,
+        ..State::default()
+    };
     let shared = Arc::new(Shared {
-        state: Mutex::default(),
+        state: Mutex::new(state),
         room: Notify::new(),
         readable: Box::new(readable),
     });
@@ -56,6 +70,8 @@ struct State {
     attended: bool,
     /// Somebody found the tap empty and wants to be told.
     hungry: bool,
+    /// Stays attended.
+    patient: bool,
     dropped: u64,
     ended: bool,
 }
@@ -80,7 +96,8 @@ impl Tap {
         while !self.has_room(bytes.len()) {
             let room = self.0.room.notified();
             if tokio::time::timeout(STALLED_AFTER, room).await.is_err() {
-                self.0.state().attended = false;
+                let mut state = self.0.state();
+                state.attended = state.patient;
             }
         }
         let mut state = self.0.state();

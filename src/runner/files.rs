@@ -1,0 +1,164 @@
+//! Trees of files into the container and out of it, as tar, through a process in it: so they
+//! are its user's files, and in whatever it sees, tmpfs too. What comes out of it is trusted in
+//! nothing.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::Runner;
+use super::process::{Process, SpawnOptions, Started};
+use crate::error::{Error, Result};
+use crate::session::Fd;
+use crate::tree::{self, Bounds, Pipe};
+
+/// Pieces of an archive that may wait on the way.
+const PIECES: usize = 16;
+
+/// What is kept of what a program says about its failure, in bytes.
+const WORDS: usize = 4096;
+
+/// Takes an archive in, into the folder `$1`, which is made.
+const UNPACK: &str = r#"mkdir -p -- "$1" && exec tar -x -o -f - -C "$1""#;
+
+/// Gives the folder `$1`, or the file, as an archive.
+const PACK: &str = r#"
+if [ -d "$1" ]; then exec tar -c -f - -C "$1" .; fi
+case $1 in */*) cd -- "${1%/*}/" || exit ;; esac
+exec tar -c -h -f - "./${1##*/}"
+"#;
+
+impl Runner {
+    /// Puts a folder's content into the container's folder `remote`, which is made where it's
+    /// missing.
+    ///
+    /// # Errors
+    /// [`Error::File`] for what can't be read here, or not be written there.
+    pub async fn upload(&self, local: PathBuf, remote: &str) -> Result<()> {
+        let Started {
+            process,
+            mut output,
+            mut input,
+            ..
+        } = self.begin(shell(UNPACK, remote)).await?;
+        let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES);
+        let packing = spawn_blocking(move || tree::pack(&local, Pipe::writer(sender)));
+        let writing = async move {
+            while let Some(bytes) = pieces.recv().await {
+                if input.write_all(&bytes).await.is_err() {
+                    // It has ended early: its exit code and its words say why.
+                    return Ok(());
+                }
+            }
+            packing.await.map_err(panicked)??;
+            let _ = input.shutdown().await;
+            Ok(())
+        };
+        let mut words = Vec::new();
+        let reading = async {
+            while let Some(chunk) = output.next().await {
+                keep(&mut words, &chunk?.1);
+            }
+            Ok(())
+        };
+        let done = tokio::try_join!(writing, reading);
+        drop(output);
+        if let Err(error) = done {
+            process.signal("KILL").await?;
+            return Err(error);
+        }
+        finished(&process, remote, &words).await
+    }
+
+    /// Brings the container's folder or file `remote` out, as `local`: a new folder, or a file,
+    /// which it replaces. When it fails, nothing is there that wasn't before.
+    ///
+    /// # Errors
+    /// [`Error::Unsafe`] for what would be dangerous here, and for more than `bounds` allow;
+    /// [`Error::File`] for what can't be read there, or not be written here.
+    pub async fn download(&self, remote: &str, local: PathBuf, bounds: Bounds) -> Result<()> {
+        let started = self.begin(shell(PACK, remote)).await?;
+        let Started {
+            process,
+            first,
+            mut output,
+            input,
+        } = started;
+        let (sender, pieces) = mpsc::channel::<Bytes>(PIECES);
+        let partial = tree::Partial::beside(&local)?;
+        let folder = partial.path().to_owned();
+        let unpacking = spawn_blocking(move || tree::unpack(Pipe::reader(pieces), &folder, bounds));
+        let mut words = Vec::new();
+        let mut pour = async |(fd, bytes): (Fd, Bytes)| match fd {
+            Fd::Stdout => sender.send(bytes).await.is_ok(),
+            Fd::Stderr => {
+                keep(&mut words, &bytes);
+                true
+            }
+        };
+        let poured = async {
+            for piece in first {
+                if !pour(piece).await {
+                    return Ok(false);
+                }
+            }
+            while let Some(chunk) = output.next().await {
+                if !pour(chunk?).await {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        let whole: Result<bool> = poured.await;
+        drop(sender);
+        // An engine does nothing for a container while output of it isn't read.
+        drop((output, input));
+        let unpacked = unpacking.await.map_err(panicked)?;
+        if !whole? {
+            process.signal("KILL").await?;
+        }
+        let content = match unpacked {
+            // What it says itself tells more than an archive that was cut short.
+            Err(error @ Error::Unsafe { .. }) => return Err(error),
+            unpacked => {
+                finished(&process, remote, &words).await?;
+                unpacked?
+            }
+        };
+        partial.keep(&content, &local)
+    }
+}
+
+fn shell(script: &str, path: &str) -> SpawnOptions {
+    let args = ["-c", script, "files", path];
+    SpawnOptions {
+        file: "/bin/sh".into(),
+        args: args.map(Into::into).into(),
+        ..SpawnOptions::default()
+    }
+}
+
+fn keep(words: &mut Vec<u8>, bytes: &[u8]) {
+    let room = WORDS.saturating_sub(words.len());
+    words.extend_from_slice(&bytes[..room.min(bytes.len())]);
+}
+
+/// Whether a program that has ended did what it was to do.
+async fn finished(process: &Process, path: &str, words: &[u8]) -> Result<()> {
+    match process.code().await? {
+        0 => Ok(()),
+        127 => Err(Error::file(
+            path,
+            "the image has no tar, which whole folders need",
+        )),
+        _ => Err(Error::file(path, String::from_utf8_lossy(words).trim())),
+    }
+}
+
+fn panicked(error: tokio::task::JoinError) -> Error {
+    Error::file("", error.to_string())
+}
