@@ -1,5 +1,5 @@
-//! Trees of files, to tar and from tar. What is unpacked comes from somewhere untrusted: it
-//! can write nothing outside its folder, whatever is in it.
+//! Unpacks an archive from somewhere untrusted: it can write nothing outside its folder,
+//! whatever is in it.
 //!
 //! - Names are relative, without `..`; what lies in a link is refused.
 //! - Links are made last, so that nothing is written through one. They are relative, and lead
@@ -9,178 +9,16 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use bytes::{Buf, Bytes};
-use tar::{Archive, Builder, Entry, EntryType, Header, PaxExtensions};
-use tokio::sync::mpsc;
+use tar::{Archive, Entry, EntryType, PaxExtensions};
 use uuid::Uuid;
 
+use super::Bounds;
 use crate::error::{Error, Result};
-
-/// Pieces in which an archive is made, in bytes.
-const PIECE: usize = 64 * 1024;
-
-/// How much may come out of a container.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// Bytes of all files together.
-    pub bytes: u64,
-    /// Files, folders and links.
-    pub entries: u64,
-    /// Folders in one another.
-    pub depth: usize,
-}
-
-/// An archive on its way, as the blocking side sees it.
-pub struct Pipe<T> {
-    end: T,
-    bytes: Vec<u8>,
-    rest: Bytes,
-}
-
-impl<T> Pipe<T> {
-    fn of(end: T) -> Self {
-        Self {
-            end,
-            bytes: Vec::new(),
-            rest: Bytes::new(),
-        }
-    }
-}
-
-impl Pipe<mpsc::Sender<Bytes>> {
-    /// Fails when nobody receives any more. Flush it at the end.
-    pub fn writer(sender: mpsc::Sender<Bytes>) -> Self {
-        Self::of(sender)
-    }
-}
-
-impl Pipe<mpsc::Receiver<Bytes>> {
-    /// Ends when nobody sends any more.
-    pub fn reader(receiver: mpsc::Receiver<Bytes>) -> Self {
-        Self::of(receiver)
-    }
-}
-
-impl Write for Pipe<mpsc::Sender<Bytes>> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.extend_from_slice(bytes);
-        if self.bytes.len() >= PIECE {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let piece = std::mem::take(&mut self.bytes);
-        let sent = self.end.blocking_send(piece.into());
-        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-}
-
-impl Read for Pipe<mpsc::Receiver<Bytes>> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.rest.is_empty() {
-            match self.end.blocking_recv() {
-                Some(bytes) => self.rest = bytes,
-                None => return Ok(0),
-            }
-        }
-        let length = self.rest.len().min(buffer.len());
-        self.rest.copy_to_slice(&mut buffer[..length]);
-        Ok(length)
-    }
-}
-
-/// Writes a folder's content as an archive: links as links, without owners.
-///
-/// # Errors
-/// [`Error::File`] for what can't be read, and for what is no file, folder or link.
-pub fn pack(folder: &Path, writer: impl Write) -> Result<()> {
-    let mut archive = Builder::new(writer);
-    archive.follow_symlinks(false);
-    pack_folder(&mut archive, folder, Path::new("."))?;
-    let end = archive.into_inner().and_then(|mut writer| writer.flush());
-    end.map_err(|error| Error::file(folder.display(), error))
-}
-
-fn pack_folder(archive: &mut Builder<impl Write>, folder: &Path, name: &Path) -> Result<()> {
-    let failed = |error: io::Error| Error::file(folder.display(), error);
-    let mut entries: Vec<_> = fs::read_dir(folder)
-        .map_err(failed)?
-        .collect::<io::Result<_>>()
-        .map_err(failed)?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let (path, name) = (entry.path(), name.join(entry.file_name()));
-        pack_entry(archive, &path, &name)?;
-        if entry.file_type().map_err(failed)?.is_dir() {
-            pack_folder(archive, &path, &name)?;
-        }
-    }
-    Ok(())
-}
-
-fn pack_entry(archive: &mut Builder<impl Write>, path: &Path, name: &Path) -> Result<()> {
-    let failed = |error: io::Error| Error::file(path.display(), error);
-    let metadata = fs::symlink_metadata(path).map_err(failed)?;
-    let mut header = Header::new_gnu();
-    header.set_mode(mode(&metadata));
-    header.set_mtime(seconds(&metadata));
-    header.set_uid(0);
-    header.set_gid(0);
-    let kind = metadata.file_type();
-    if kind.is_symlink() {
-        let target = fs::read_link(path).map_err(failed)?;
-        header.set_entry_type(EntryType::Symlink);
-        header.set_size(0);
-        archive
-            .append_link(&mut header, name, target)
-            .map_err(failed)
-    } else if kind.is_dir() {
-        header.set_entry_type(EntryType::Directory);
-        header.set_size(0);
-        archive
-            .append_data(&mut header, name, io::empty())
-            .map_err(failed)
-    } else if kind.is_file() {
-        let file = File::open(path).map_err(failed)?;
-        header.set_entry_type(EntryType::Regular);
-        header.set_size(metadata.len());
-        // One that grows or shrinks meanwhile must not shift what follows.
-        let exactly = file
-            .take(metadata.len())
-            .chain(io::repeat(0))
-            .take(metadata.len());
-        archive
-            .append_data(&mut header, name, exactly)
-            .map_err(failed)
-    } else {
-        Err(Error::file(path.display(), "it's no file, folder or link"))
-    }
-}
-
-/// When it was changed, since 1970.
-fn seconds(metadata: &fs::Metadata) -> u64 {
-    let since = metadata.modified().ok();
-    let since = since.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    since.unwrap_or_default().as_secs()
-}
-
-#[cfg(unix)]
-fn mode(metadata: &fs::Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o777
-}
-
-#[cfg(not(unix))]
-fn mode(metadata: &fs::Metadata) -> u32 {
-    if metadata.is_dir() { 0o755 } else { 0o644 }
-}
 
 /// A folder of ours where something is unpacked before it's known to be good; goes when it's
 /// dropped.
