@@ -663,17 +663,29 @@ declare namespace DockerRunner {
      * `ERR_CONNECTION_LOST`), so that it has no exit code.
      */
     error: [error: DockerExecError]
-    /** It has ended; its streams may still have output. `code` is `null` where it was lost. */
+    /**
+     * It has ended; its streams may still have output. `code` is `null` where it was lost. Where
+     * a child of it keeps its output open, the engine tells some 2 seconds later.
+     */
     exit: [code: number | null, signal: Signal | null]
     /** It has ended, and so have its streams. */
     close: [code: number | null, signal: Signal | null]
   }
 
   /**
-   * A program that runs in a container. What it prints and nobody reads is kept up to 1 MiB
-   * a stream; then the oldest goes, and `dropped` events of that stream say how much. A slow
-   * reader slows it, on both streams. While it runs, it keeps this program alive; it ends with
-   * its container at the latest.
+   * A program that runs in a container.
+   *
+   * Whoever has begun to read a stream of it loses nothing, and slows it down, on both streams,
+   * for as long as he takes. Of a stream that nobody has begun to read, the last 1 MiB is kept
+   * (from a second after that was full); `dropped` events say how much went. After `kill()` and
+   * `stop()` this holds of every stream.
+   *
+   * While it runs, it keeps this program alive; it ends with its container at the latest.
+   *
+   * It's started by way of `/bin/sh`, which gives way to it, and passes on what a POSIX shell
+   * does: variables whose names a shell can't have may be lost, `PWD` is set, `IFS` isn't
+   * passed on. What that can't execute although it's executable (a wrong format, a missing
+   * interpreter) ends with 126 or 127, as in a shell.
    */
   export class ContainerProcess extends EventEmitter<ProcessEvents> {
     private constructor()
@@ -693,8 +705,8 @@ declare namespace DockerRunner {
     /** {@link kill} has returned `true`. */
     readonly killed: boolean
     /**
-     * Its input; `end()` is the end of file. (In a terminal, that is the character ^D.) Once
-     * the process takes no more, writing fails with `EPIPE`.
+     * Its input; `end()` is the end of file (in a terminal it types ^D, which is one at the
+     * beginning of a line). Once the process takes no more, writing fails with `EPIPE`.
      */
     readonly stdin: Writable
     readonly stdout: OutputStream<Buffer>
@@ -714,8 +726,8 @@ declare namespace DockerRunner {
      * Tells its terminal how large it is: 1 to 65,535 columns and rows. (Engine API,
      * "Resize an exec instance".)
      *
-     * @throws (rejects with) `ERR_INVALID_ARG_VALUE`; `ERR_STOPPED` when there is no such
-     *   process; engine errors, where it has no terminal too.
+     * @throws (rejects with) `ERR_INVALID_ARG_VALUE`, also where it has no terminal;
+     *   `ERR_STOPPED` when it has ended; engine errors.
      */
     resize(columns: number, rows: number): Promise<void>
 
@@ -790,8 +802,8 @@ declare namespace DockerRunner {
      */
     reject?: boolean | undefined
     /**
-     * Measure what the container uses meanwhile ({@link ExecResult.usage}): two more requests
-     * to the engine. `false` by default.
+     * Measure what the container uses meanwhile ({@link ExecResult.usage}): two more round
+     * trips. `false` by default.
      */
     usage?: boolean | undefined
   }
@@ -839,13 +851,15 @@ declare namespace DockerRunner {
      * directory and the exported variables that the shell had before the command.
      */
     readonly shellRestarted: boolean
-    /** Only with {@link ExecOptions.usage}; `null` where the engine doesn't tell. */
+    /**
+     * Only with {@link ExecOptions.usage}; `null` where the shell can't read it in
+     * `/sys/fs/cgroup`, or has ended with the command, or shows what it executes (`set -x`).
+     */
     readonly usage?: Usage | null
   }
 
   /**
-   * What a container has used: all of it, so also other sessions and jobs. (Engine API, "Get
-   * container stats based on resource usage".)
+   * What a container has used: all of it, so also other sessions and jobs.
    */
   export interface Usage {
     /** Milliseconds of all processors together, between the command's beginning and its end. */

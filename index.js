@@ -62,7 +62,7 @@ class DockerRunner extends Shell {
   }
 
   spawn(file, args, options) {
-    return ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn({ ...checked, patient: false }, listener), file, args, options)
+    return ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn({ ...checked, endless: false }, listener), file, args, options)
   }
 
   async writeFile(path, data, options) {
@@ -103,7 +103,7 @@ class DockerRunner extends Shell {
 
   /** Starts a program whose output waits for its reader. */
   #program = (file, args) =>
-    ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn({ ...checked, patient: true }, listener), file, args)
+    ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn({ ...checked, endless: true }, listener), file, args)
 
   async createContainer(options) {
     const json = jsonOptions(options, 'start')

@@ -5,7 +5,10 @@
 const assert = require('node:assert')
 const childProcess = require('node:child_process')
 const { once } = require('node:events')
+const { readdirSync } = require('node:fs')
 const { constants } = require('node:os')
+const { Readable } = require('node:stream')
+const { pipeline } = require('node:stream/promises')
 const { describe, test } = require('node:test')
 const { DockerRunner, awake, mine, node, outcomes, reading, shared, sleeping, started, timeout, typed } = require('./helpers.js')
 
@@ -87,6 +90,122 @@ describe('spawn()', { timeout }, () => {
     const { pid } = child
     assert.deepEqual(await awake(once(child, 'exit')), [3, null])
     assert.equal(stdout.text || (await stdout.until(/\n/)), `${pid}\n`)
+  })
+
+  test('has its events in their order, whatever keeps the loop busy', async () => {
+    for (const busy of [0, 50, 150]) {
+      const ended = seen(runner.it.spawn('true'))
+      setImmediate(() => { for (const end = Date.now() + busy; Date.now() < end;); })
+      assert.deepEqual((await ended).events, ['spawn', 'exit', 'close'])
+    }
+  })
+
+  test('in a terminal, ends as it should however short it is', async () => {
+    const all = Array.from({ length: 20 }, (_, n) => seen(runner.it.spawn('sh', ['-c', `echo ${n}; exit ${n}`], { tty: true })))
+    assert.deepEqual((await Promise.all(all)).map(({ code, stdout }) => `${code} ${stdout}`), all.map((_, n) => `${n} ${n}\r\n`))
+    assert.match((await seen(runner.it.spawn('cat', { tty: true }), (child) => child.stdin.end('typed\n'))).stdout, /^typed\r\ntyped\r\n$/)
+    assert.deepEqual((await seen(runner.it.spawn('true', { tty: true, cwd: '/nosuch' }))).events, ['error', 'close'])
+  })
+
+  test('of another user is killed too, and so is a command of such a session', async () => {
+    for (const options of [{ user: 'nobody' }, { user: '1234:1234' }]) {
+      const child = runner.it.spawn('sleep', ['1000'], options)
+      assert.equal(child.kill(), true)
+      assert.deepEqual(await awake(once(child, 'exit')), [143, 'SIGTERM'])
+      assert.equal((await seen(runner.it.spawn('sleep', ['1000'], { ...options, timeout: 100 }))).code, 143)
+      const session = await runner.it.session({ User: options.user })
+      await assert.rejects(session.exec('sleep 1000', { timeout: 100 }), typed('ERR_TIMEOUT'))
+      assert.equal((await session.exec('id -u; cat', { input: 'given' })).stdout.split('\n')[1], 'given')
+      await session.close()
+    }
+    await sleeping(runner.it, 0)
+  })
+
+  test('loses nothing of what somebody reads, however slowly', async () => {
+    const size = 20_000_000
+    const child = runner.it.spawn('sh', ['-c', `head -c ${size} /dev/zero; echo end >&2`])
+    let read = 0
+    child.stdout.on('data', (chunk) => {
+      if (read === 0) {
+        child.stdout.pause()
+        setTimeout(() => child.stdout.resume(), 2500)
+      }
+      read += chunk.length
+    })
+    assert.deepEqual(await awake(once(child, 'close')), [0, null])
+    assert.equal(read, size)
+  })
+
+  test('kill() and stop() end it although somebody has stopped to read', async (t) => {
+    const other = await started(t)
+    for (const end of [(child) => child.kill('SIGKILL'), () => other.stop()]) {
+      const child = other.spawn('yes')
+      child.on('error', () => {}).stdout.once('data', () => child.stdout.pause())
+      await awake(once(child.stdout, 'data'))
+      const exit = new Promise((resolve) => child.once('exit', resolve))
+      const close = new Promise((resolve) => child.once('close', resolve))
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      await end(child)
+      await awake(Promise.all([exit, close]))
+    }
+  })
+
+  test('destroying its input is the end of it, as is a pipeline into it that fails', async () => {
+    const cat = runner.it.spawn('cat')
+    cat.stdin.destroy()
+    assert.equal((await seen(cat, () => {})).code, 0)
+    const fed = runner.it.spawn('cat')
+    const failing = Readable.from((async function * () { yield 'x'; throw new Error('source') })())
+    const stdout = reading(fed.stdout)
+    const closed = once(fed, 'close')
+    await assert.rejects(pipeline(failing, fed.stdin), /source/)
+    assert.deepEqual(await awake(closed), [0, null])
+    assert.ok(['', 'x'].includes(stdout.text))
+  })
+
+  test('every write settles, also when it takes no more', async () => {
+    const child = runner.it.spawn('sh', ['-c', 'exec <&-; sleep 0.3'])
+    child.stdin.on('error', ({ code }) => assert.equal(code, 'EPIPE'))
+    const writes = Array.from({ length: 20 }, () => new Promise((resolve) => child.stdin.write(Buffer.alloc(1 << 20), (error) => resolve(error?.code))))
+    assert.ok((await awake(Promise.all(writes))).some((code) => code === 'EPIPE'))
+  })
+
+  test('two of them make a pipe, whichever ends first', async () => {
+    const [yes, head] = [runner.it.spawn('yes'), runner.it.spawn('head', ['-n', '10'])]
+    yes.stdout.pipe(head.stdin)
+    const stdout = reading(head.stdout)
+    head.stdin.on('error', () => {})
+    await awake(once(head, 'close'))
+    assert.equal(stdout.text, 'y\n'.repeat(10))
+    const closed = once(yes, 'close')
+    yes.kill('SIGKILL')
+    assert.deepEqual(await awake(closed), [137, 'SIGKILL'])
+  })
+
+  test('holds no descriptor once it is closed', async () => {
+    const open = () => readdirSync('/proc/self/fd').length
+    const all = []
+    const run = async () => { const child = runner.it.spawn('true'); all.push(child); await awake(once(child, 'close')) }
+    await run()
+    const before = open()
+    for (let n = 0; n < 20; n++) await run()
+    assert.ok(open() < before + 10, `${before} descriptors, then ${open()}`)
+  })
+
+  test('its directory is just that, and PATH is as of a shell', async () => {
+    await runner.it.run("mkdir -p /tmp/d/sub; printf '#!/bin/sh\\necho local\\n' >/tmp/d/local; chmod +x /tmp/d/local; ln -sf /tmp/d/sub /tmp/link")
+    assert.deepEqual((await seen(runner.it.spawn('pwd', { cwd: '-', env: { OLDPWD: '/etc' } }))).events, ['error', 'close'])
+    assert.equal((await seen(runner.it.spawn('pwd', ['-P'], { cwd: 'etc', env: { CDPATH: '/usr:/' } }))).stdout, '/etc\n')
+    assert.equal((await seen(runner.it.spawn('pwd', ['-P'], { cwd: '/tmp/link/..' }))).stdout, '/tmp/d\n')
+    for (const PATH of ['/bin:', ':/bin', '/bin::/usr/bin']) {
+      assert.equal((await seen(runner.it.spawn('local', { cwd: '/tmp/d', env: { PATH } }))).stdout, 'local\n', PATH)
+    }
+  })
+
+  test('an error of its start points at the caller', async () => {
+    const theCaller = () => runner.it.spawn('nosuch')
+    const error = await new Promise((resolve) => theCaller().once('error', resolve))
+    assert.match(error.stack, /ERR|nosuch[^]*theCaller/)
   })
 
   test('several run at once, beside the shell', async () => {
@@ -231,7 +350,7 @@ describe('spawn()', { timeout }, () => {
 
   test('refuses, before anything is started, what can be no process', () => {
     for (const [args, words] of [
-      [[''], /program/], [['-x'], /path/], [[null], /argument/], [['a\0b'], /NUL/], [['true', ['a\0b']], /NUL/], [['true', [{}]], /argument/],
+      [[''], /program/], [['-x'], /path/], [[null], /name/], [['a\0b'], /NUL/], [['true', ['a\0b']], /NUL/], [['true', [{}]], /argument/], [[5], /name/],
       [['true', { shell: true }], /option shell is unknown/], [['true', { cwd: '' }], /cwd/], [['true', { env: { 'A-B': 'x' } }], /env/],
       [['true', { user: 7 }], /user/], [['true', { tty: { columns: 0, rows: 1 } }], /tty/], [['true', { signal: {} }], /signal/],
       [['true', { timeout: 0 }], /timeout/], [['true', { killSignal: 'SIGNOPE' }], /SIGNOPE/]

@@ -52,7 +52,8 @@ function describe(value) {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'string' || typeof value === 'number') return JSON.stringify(value)
-  return `a ${typeof value}`
+  if (value === undefined) return 'undefined'
+  return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`
 }
 
 module.exports = { DockerExecError, ExecError, describe, invalid, toError, toExecError, unwrap }

@@ -37,6 +37,11 @@ class ContainerProcess extends EventEmitter {
   killed = false
 
   #native = null
+  #tty = false
+  /** Where it was asked for, as of an Error's stack. */
+  #caller = callerOf(ContainerProcess.spawn)
+  /** Whoever listens knows that it runs. */
+  #told = false
   #over = false
   #open = 3
   #waiting = []
@@ -46,8 +51,9 @@ class ContainerProcess extends EventEmitter {
   /** `start(options, listener)` asks the addon for a process. Throws for what can't be one. */
   static spawn(runner, start, file, args, options) {
     if (!Array.isArray(args)) [args, options] = [[], args ?? options]
+    if (typeof file !== 'string') throw invalid(`a program's name must be a string, not ${describe(file)}`)
     const words = [file, ...args].map(word)
-    if (words[0] === '' || words[0].startsWith('-')) throw invalid(`${describe(file)} is no program's name: give its path`)
+    if (file === '' || file.startsWith('-')) throw invalid(`${describe(file)} is no program's name: give its path`)
     const checked = checkOptions(options, DEFAULTS, RULES)
     signalName(checked.killSignal)
     const child = new ContainerProcess(runner, words)
@@ -64,7 +70,8 @@ class ContainerProcess extends EventEmitter {
     this.spawnargs = words
     this.stdin = new Writable({
       write: (chunk, encoding, callback) => { this.#write(chunk).then(() => callback(), callback) },
-      final: (callback) => { this.#later(() => this.#native?.end()); callback() }
+      final: (callback) => { this.#closeInput(); callback() },
+      destroy: (error, callback) => { this.#closeInput(); callback(error) }
     })
     ;[this.stdout, this.stderr] = [0, 1].map((stream) => new OutputStream({
       read: (max) => this.#native ? this.#native.read(stream, max) : !this.#over,
@@ -72,6 +79,11 @@ class ContainerProcess extends EventEmitter {
     }))
     for (const stream of [this.stdout, this.stderr]) stream.once('close', () => this.#closed())
     this.stdio = [this.stdin, this.stdout, this.stderr]
+  }
+
+  /** The end of its input. */
+  #closeInput() {
+    this.#later(() => this.#native?.end())
   }
 
   kill(signal = 'SIGTERM') {
@@ -85,7 +97,8 @@ class ContainerProcess extends EventEmitter {
   async resize(columns, rows) {
     if (!isSize(columns) || !isSize(rows)) throw invalid(`a terminal has 1 to ${0xffff} columns and rows, not ${describe(columns)} and ${describe(rows)}`)
     await new Promise((resolve) => this.#later(resolve))
-    if (this.#native === null) throw new DockerExecError('there is no such process', 'ERR_STOPPED')
+    if (!this.#tty) throw invalid('resize() needs a terminal: spawn with tty')
+    if (this.#native === null || this.#over) throw new DockerExecError('there is no such process any more', 'ERR_STOPPED')
     unwrap(await this.#native.resize(columns, rows))
   }
 
@@ -105,19 +118,21 @@ class ContainerProcess extends EventEmitter {
   }
 
   async #start(start, { cwd = '', env = {}, user, tty }) {
+    this.#tty = tty !== false
     const [file, ...args] = this.spawnargs
     const size = tty === true ? SIZE : tty || {}
     const weak = new WeakRef(this)
     const listener = (name, detail) => weak.deref()?.#on(name, detail)
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
     running.add(this)
-    const native = await start({ file, args, cwd, env: variables, user, columns: size.columns, rows: size.rows }, listener)
+    const native = await start({ file, args, cwd: place(cwd), env: variables, user, columns: size.columns, rows: size.rows }, listener)
     if ('code' in native) return this.#failed(toError(native))
     this.#native = native
     this.pid = native.pid
     this.#hold(this.#held)
-    this.emit('spawn')
-    this.#next()
+    // One after the other, whatever a listener does.
+    process.nextTick(() => this.emit('spawn'))
+    process.nextTick(() => this.#next())
   }
 
   /** Has `signal` and `timeout` kill it. */
@@ -137,11 +152,12 @@ class ContainerProcess extends EventEmitter {
 
   /** Does it once the process has been started, or can't be any more. */
   #later(work) {
-    if (this.#native || this.#over) work()
+    if (this.#told || this.#over) work()
     else this.#waiting.push(work)
   }
 
   #next() {
+    this.#told = true
     for (const work of this.#waiting.splice(0)) work()
     this.stdout.pull()
     this.stderr.pull()
@@ -150,7 +166,7 @@ class ContainerProcess extends EventEmitter {
   async #write(chunk) {
     await new Promise((resolve) => this.#later(resolve))
     if (this.#native !== null && unwrap(await this.#native.write(chunk))) return
-    throw Object.assign(new Error('write EPIPE: the process takes no more input'), { code: 'EPIPE', syscall: 'write' })
+    throw brokenPipe()
   }
 
   #hold(on) {
@@ -180,6 +196,7 @@ class ContainerProcess extends EventEmitter {
   #failed(error) {
     process.nextTick(() => {
       this.#end()
+      error.stack = `${error.name}: ${error.message}\n${this.#caller}`
       this.emit('error', error)
       this.#closed()
     })
@@ -189,12 +206,12 @@ class ContainerProcess extends EventEmitter {
     this.#over = true
     this.#release()
     running.delete(this)
-    this.stdin.destroy()
+    this.stdin.destroy(this.stdin.writableLength > 0 ? brokenPipe() : null)
     this.#next()
-    // As of a child process: what nobody reads doesn't keep it from closing.
-    for (const stream of [this.stdout, this.stderr]) {
-      if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume()
-    }
+    // As of a child process: what nobody reads, or not now, doesn't keep it from closing.
+    process.nextTick(() => {
+      for (const stream of [this.stdout, this.stderr]) if (stream.readable) stream.resume()
+    })
   }
 
   #closed() {
@@ -206,6 +223,18 @@ class ContainerProcess extends EventEmitter {
     if (this.listenerCount('error') > 0) this.emit('error', error)
   }
 }
+
+const brokenPipe = () => Object.assign(new Error('write EPIPE: the process takes no more input'), { code: 'EPIPE', syscall: 'write' })
+
+/** The stack below a function, as an Error's shows it. */
+function callerOf(below) {
+  const at = {}
+  Error.captureStackTrace(at, below)
+  return at.stack.split('\n').slice(1).join('\n')
+}
+
+/** A directory that `cd` takes for nothing else: not `-`, nor one of CDPATH. */
+const place = (cwd) => cwd === '' || cwd.startsWith('/') ? cwd : `./${cwd}`
 
 const aborted = ({ reason }) => new DockerExecError('the process was aborted', 'ERR_ABORTED', { cause: reason })
 

@@ -154,9 +154,10 @@ pub(super) fn submitted(command: Result<NativeCommand>) -> Submitted {
 /// What is called when a command has settled.
 pub(super) type Done = Box<dyn FnOnce(Outcome) + Send>;
 
-/// Queues a command through `queue`; its events go out under `id`.
+/// Queues a command of that user's shell through `queue`; its events go out under `id`.
 pub(super) fn submit(
     runner: &Runner,
+    user: Option<&str>,
     events: &Arc<Events>,
     id: u32,
     text: String,
@@ -166,18 +167,13 @@ pub(super) fn submit(
     let ((stdout, out), (stderr, err)) = (stream(events, id, 0), stream(events, id, 1));
     let (control, requests) = mpsc::channel(CONTROLS);
     let input = if options.input {
-        Some(runner.input()?)
+        Some(runner.input(user)?)
     } else {
         None
     };
     let (sender, stdin, guard) = match input {
         Some(input) => (Some(input.sender), Some(input.path), Some(input.guard)),
         None => (None, None, None),
-    };
-    let meter = if options.usage {
-        Some(runner.meter()?)
-    } else {
-        None
     };
     let command = Command {
         text,
@@ -190,7 +186,7 @@ pub(super) fn submit(
         limits: options.limits(),
         restore: options.restore,
         control: Some(requests),
-        meter,
+        usage: options.usage,
         stdin,
     };
     let events = events.clone();

@@ -14,7 +14,7 @@ use super::{Promise, promise};
 use crate::error::Result;
 use crate::runner::Runner;
 use crate::runner::process::{Process, SpawnOptions};
-use crate::session::tap::{self, TapReader};
+use crate::session::tap::{self, Patience, TapReader};
 
 /// What `spawn()` was asked for, checked.
 #[napi(object)]
@@ -30,7 +30,7 @@ pub struct NativeSpawnOptions {
     pub columns: Option<u16>,
     pub rows: Option<u16>,
     /// Nothing of its output is ever dropped: it waits for its reader.
-    pub patient: bool,
+    pub endless: bool,
 }
 
 impl From<NativeSpawnOptions> for SpawnOptions {
@@ -61,13 +61,14 @@ pub(super) async fn spawn(
     events: Arc<Events>,
     options: NativeSpawnOptions,
 ) -> Result<NativeProcess> {
+    let patience = match options.endless {
+        true => Patience::Endless,
+        false => Patience::Long,
+    };
     let tap = |stream| {
         let events = events.clone();
         let readable = move || events.output(0, stream);
-        match options.patient {
-            true => tap::patient(readable),
-            false => tap::tap(readable),
-        }
+        tap::patient(patience, readable)
     };
     let ((stdout, out), (stderr, err)) = (tap(0), tap(1));
     let listener = events.clone();
@@ -141,6 +142,8 @@ impl NativeProcess {
     /// Sends it a signal (a name without SIG).
     #[napi]
     pub fn signal<'env>(&self, env: &'env Env, name: String) -> Promise<'env, bool> {
+        // An engine does nothing for a container while output of it isn't read.
+        self.streams.iter().for_each(TapReader::release);
         let process = self.process.clone();
         promise(
             env,

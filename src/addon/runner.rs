@@ -256,7 +256,15 @@ impl NativeRunner {
     #[napi]
     pub fn exec(&self, id: u32, text: String, options: ExecOptions) -> Submitted {
         let run = |command, done| self.runner.run(command, done);
-        submitted(submit(&self.runner, &self.events, id, text, &options, run))
+        submitted(submit(
+            &self.runner,
+            None,
+            &self.events,
+            id,
+            text,
+            &options,
+            run,
+        ))
     }
 
     /// Opens another shell, with events of its own.
@@ -273,10 +281,11 @@ impl NativeRunner {
             let (readable, ended) = (events.clone(), events.clone());
             let (tap, reader) = tap::tap(move || readable.event(Event::Readable));
             let ended = move |reason| ended.event(Event::Ended(reason));
-            let session = runner.session(&options, tap, ended).await?;
+            let (session, user) = runner.session(&options, tap, ended).await?;
             Ok(NativeSession {
                 runner,
                 session,
+                user,
                 events,
                 tap: reader,
             })

@@ -18,6 +18,8 @@ use crate::session::{Command, Session};
 pub struct NativeSession {
     pub(super) runner: Arc<Runner>,
     pub(super) session: Arc<Session>,
+    /// Whose it is, if not the container's user's.
+    pub(super) user: Option<String>,
     pub(super) events: Arc<Events>,
     pub(super) tap: TapReader,
 }
@@ -45,6 +47,7 @@ impl NativeSession {
     pub fn exec(&self, id: u32, text: String, options: ExecOptions) -> Submitted {
         let command: crate::Result<NativeCommand> = submit(
             &self.runner,
+            self.user.as_deref(),
             &self.events,
             id,
             text,

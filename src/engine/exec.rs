@@ -14,15 +14,20 @@ use crate::session::{Fd, script};
 /// What is kept of such a process's stdout, in bytes.
 const OUTPUT: usize = 64 * 1024;
 
-/// Runs `/bin/sh` with these arguments in the container, and gives the beginning of what
+/// Runs `/bin/sh` with these arguments in the container, as a user or the container's, and gives the beginning of what
 /// it printed.
 ///
 /// # Errors
 /// [`Error::Gone`] when there is no such container any more; [`Error::Timeout`] when the
 /// engine says nothing; else as [`Engine`]'s requests.
-pub async fn shell(engine: &Engine, container: &str, arguments: Vec<String>) -> Result<String> {
+pub async fn shell(
+    engine: &Engine,
+    container: &str,
+    user: Option<&str>,
+    arguments: Vec<String>,
+) -> Result<String> {
     let time = engine.timeout();
-    let run = run(engine, container, arguments);
+    let run = run(engine, container, user, arguments);
     match tokio::time::timeout(time, run).await {
         Ok(result) => result,
         Err(_) => Err(Error::Timeout {
@@ -32,13 +37,19 @@ pub async fn shell(engine: &Engine, container: &str, arguments: Vec<String>) -> 
     }
 }
 
-async fn run(engine: &Engine, container: &str, arguments: Vec<String>) -> Result<String> {
+async fn run(
+    engine: &Engine,
+    container: &str,
+    user: Option<&str>,
+    arguments: Vec<String>,
+) -> Result<String> {
     let command = std::iter::once("/bin/sh".to_owned())
         .chain(arguments)
         .collect();
     let config = ExecConfig {
         attach_stdout: Some(true),
         cmd: Some(command),
+        user: user.map(Into::into),
         ..Default::default()
     };
     let id = create(engine, container, config).await?;
@@ -79,6 +90,11 @@ impl SessionOptions {
     /// [`Error::Argument`], which names the option.
     pub fn parse(options: &str) -> Result<Self> {
         options::read("session", options::json(options)?)
+    }
+
+    /// Who the shell is, if not the container's user.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// The request for a leash that says `hello`.

@@ -19,11 +19,12 @@ pub const CHUNKS: usize = 4;
 /// process, since an exec isn't over before its last one is.
 const LENDER: &str = "echo $$; exec sleep 86400";
 
-/// Opens it, and gives its path. What comes through `bytes` goes in; their end is the end
+/// Opens it for a shell of that user's or the container's, and gives its path. What comes through `bytes` goes in; their end is the end
 /// of the file. It closes when `done` comes or its sender is dropped.
 pub async fn open(
     engine: Engine,
     container: String,
+    user: Option<String>,
     bytes: mpsc::Receiver<Bytes>,
     done: oneshot::Receiver<()>,
 ) -> Result<String> {
@@ -31,6 +32,7 @@ pub async fn open(
         attach_stdin: Some(true),
         attach_stdout: Some(true),
         cmd: Some(["/bin/sh", "-c", LENDER].map(Into::into).into()),
+        user: user.clone(),
         ..Default::default()
     };
     let id = exec::create(&engine, &container, config).await?;
@@ -52,7 +54,7 @@ pub async fn open(
         }
         let end = ["-c", "kill -9 \"$1\"", "end", &pid].map(Into::into).into();
         // Gone with its container where this fails.
-        let _ = exec::shell(&engine, &container, end).await;
+        let _ = exec::shell(&engine, &container, user.as_deref(), end).await;
         drop(output);
     });
     Ok(path)

@@ -5,7 +5,7 @@
 //! - [`spec`]: what a container is to be; [`profile`]: how far it's shut off; [`image`]: what
 //!   it's made from
 //! - [`container`]: its life; [`exec`], [`input`], [`terminal`]: processes beside its main
-//!   one; [`usage`]: what it has used
+//!   one
 //! - [`frames`]: the decoder of its streams
 
 pub mod container;
@@ -19,4 +19,3 @@ pub mod profile;
 pub mod spec;
 pub mod terminal;
 pub mod transport;
-pub mod usage;

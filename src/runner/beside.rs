@@ -15,17 +15,19 @@ use crate::session::{Beside, Session, Wiring, termination};
 
 impl Runner {
     /// Opens another shell in the running container, beside the first: with its own queue,
-    /// directory and variables. `tap` takes the output that belongs to no result. It ends
+    /// directory and variables; gives whose it is, too. `tap` takes the output that belongs to no result. It ends
     /// with the runner's container at the latest.
     pub async fn session(
         &self,
         options: &str,
         tap: Tap,
         ended: impl FnOnce(Error) + Send + 'static,
-    ) -> Result<Arc<Session>> {
+    ) -> Result<(Arc<Session>, Option<String>)> {
         let options = SessionOptions::parse(options)?;
         let (engine, id) = self.place("session()")?;
         let hello = Uuid::new_v4();
+        let user = options.user().map(str::to_owned);
+        let beside = beside(engine.clone(), id.clone(), options.user());
         let (_, connection) = exec::attach(&engine, &id, options.config(&hello)).await?;
         let (output, input) = split(connection);
         let dead = container::died(engine.clone(), id.clone());
@@ -37,7 +39,7 @@ impl Runner {
             output: frames::multiplexed(output),
             input,
             hello,
-            beside: beside(engine, id),
+            beside,
             autopsy: Box::pin(autopsy),
             tap,
             terminal: None,
@@ -46,7 +48,7 @@ impl Runner {
         let mut front = self.front();
         front.sessions.retain(|other| other.strong_count() > 0);
         front.sessions.push(Arc::downgrade(&session));
-        Ok(session)
+        Ok((session, user))
     }
 
     /// Ends a session, and all that its commands have started and that still descends from
@@ -54,8 +56,10 @@ impl Runner {
     pub async fn close(&self, session: &Session) -> Result<()> {
         let reason = Error::Stopped(", or this session of it closed");
         session.expect_end(reason.clone());
-        if let Ok((engine, id)) = self.place("close()") {
-            exec::shell(&engine, &id, termination::kill_below(session.leader())).await?;
+        if self.place("close()").is_ok() {
+            session
+                .beside(termination::kill_below(session.leader()))
+                .await?;
         }
         session.close(reason);
         session.ended().await;
@@ -63,10 +67,11 @@ impl Runner {
     }
 }
 
-/// Runs scripts in the container, beside its sessions.
-pub(super) fn beside(engine: Engine, id: String) -> Beside {
+/// Runs scripts in the container, beside a session: as its user, who may signal its processes.
+pub(super) fn beside(engine: Engine, id: String, user: Option<&str>) -> Beside {
+    let user = user.map(str::to_owned);
     Arc::new(move |arguments| {
-        let (engine, id) = (engine.clone(), id.clone());
-        Box::pin(async move { exec::shell(&engine, &id, arguments).await })
+        let (engine, id, user) = (engine.clone(), id.clone(), user.clone());
+        Box::pin(async move { exec::shell(&engine, &id, user.as_deref(), arguments).await })
     })
 }

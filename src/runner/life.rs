@@ -181,7 +181,7 @@ impl Runner {
             output: Box::new(frames::multiplexed(wire.output)) as Output,
             input: wire.input,
             hello: spec.hello,
-            beside: beside(engine.clone(), id.clone()),
+            beside: beside(engine.clone(), id.clone(), None),
             autopsy: Box::pin(container::autopsy(engine.clone(), id.clone())),
             tap: wire.tap,
             terminal: None,

@@ -21,10 +21,10 @@ use uuid::Uuid;
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
 use crate::engine::transport::Engine;
-use crate::engine::{image, input, terminal, usage};
+use crate::engine::{image, input, terminal};
 use crate::error::{Error, Result};
 use crate::session::tap::{Taken, TapReader};
-use crate::session::{Command, Future, Meter, Outcome, Session, Ticket};
+use crate::session::{Command, Future, Outcome, Session, Ticket};
 use life::Life;
 
 /// What happens to a runner without being asked for.
@@ -120,26 +120,19 @@ impl Runner {
         }
     }
 
-    /// An input for a command of this container, which is opened when its path is awaited.
-    pub fn input(&self) -> Result<Input> {
+    /// An input for a command of this container, in a shell of this user's or the container's;
+    /// it's opened when its path is awaited.
+    pub fn input(&self, user: Option<&str>) -> Result<Input> {
         let (engine, container) = self.place("exec()")?;
+        let user = user.map(str::to_owned);
         let (sender, bytes) = mpsc::channel(input::CHUNKS);
         let (guard, done) = oneshot::channel();
-        let path = Box::pin(input::open(engine, container, bytes, done));
+        let path = Box::pin(input::open(engine, container, user, bytes, done));
         Ok(Input {
             sender,
             path,
             guard,
         })
-    }
-
-    /// Measures what the container uses.
-    pub fn meter(&self) -> Result<Meter> {
-        let (engine, id) = self.place("exec()")?;
-        Ok(Arc::new(move || {
-            let (engine, id) = (engine.clone(), id.clone());
-            Box::pin(async move { usage::usage(&engine, &id).await })
-        }))
     }
 
     /// Takes output that belongs to no result, about `max` bytes at the most.

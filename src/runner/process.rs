@@ -1,5 +1,6 @@
 //! Processes of their own in a runner's container, with no shell and no queue.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bollard::models::ExecConfig;
@@ -24,10 +25,16 @@ use crate::session::tap::Tap;
 /// Pieces of input that may wait for a process that takes none.
 const INPUT: usize = 16;
 
+/// ^D, which at the beginning of a line is a terminal's end of file.
+const END_OF_FILE: &[u8] = b"\x04";
+
 /// The pause between two looks at a process that has closed its streams and goes on; it
 /// doubles up to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LAST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Sends a signal; says why it couldn't, unless there is no such process.
+const KILL: &str = r#"why=$(kill -s "$1" "$2" 2>&1) || { kill -0 "$2" 2>/dev/null || [ -d "/proc/$2" ]; } && echo "$why""#;
 
 /// What `spawn()` was asked for.
 #[derive(Debug, Default)]
@@ -50,6 +57,7 @@ pub struct Process {
     engine: Engine,
     container: String,
     exec: String,
+    user: Option<String>,
     pid: u32,
     /// The runner's, and how many there were when it was started.
     stops: watch::Receiver<u32>,
@@ -79,15 +87,22 @@ impl Runner {
         taps: [Tap; 2],
         exited: impl FnOnce(Result<i64>) + Send + 'static,
     ) -> Result<(Process, mpsc::Sender<Bytes>)> {
+        let tty = options.tty.is_some();
         let started = self.begin(options).await?;
         let (stdin, queue) = mpsc::channel(INPUT);
-        tokio::spawn(feed(queue, started.input));
+        let feeding = tokio::spawn(feed(queue, started.input, tty));
         let process = started.process.clone();
         tokio::spawn(async move {
-            let code = match pour(started.first, started.output, &taps).await {
+            let poured = started
+                .process
+                .pour(started.first, started.output, &taps)
+                .await;
+            let code = match poured {
                 Ok(()) => started.process.code().await,
                 Err(error) => Err(started.process.why(error)),
             };
+            // An engine may not take the input of a process that takes none.
+            feeding.abort();
             drop(taps);
             exited(code);
         });
@@ -97,13 +112,27 @@ impl Runner {
     /// As [`Runner::spawn`], with the streams as they are.
     pub(super) async fn begin(&self, options: SpawnOptions) -> Result<Started> {
         let (engine, container) = self.place("spawn()")?;
-        let (stops, hello) = (self.stops.subscribe(), Uuid::new_v4());
+        let stops = self.stops.subscribe();
         let turn = *stops.borrow();
+        let watch = stops.clone();
+        let started = self.start_in(engine, container, options, stops, turn).await;
+        started.map_err(|error| why(&watch, turn, error))
+    }
+
+    async fn start_in(
+        &self,
+        engine: Engine,
+        container: String,
+        options: SpawnOptions,
+        stops: watch::Receiver<u32>,
+        turn: u32,
+    ) -> Result<Started> {
+        let hello = Uuid::new_v4();
         let command = script::program(&hello, &options.cwd, &options.file, &options.args);
         let config = ExecConfig {
             cmd: Some(command),
             env: Some(options.env),
-            user: options.user,
+            user: options.user.clone(),
             tty: Some(options.tty.is_some()),
             detach_keys: Some(terminal::DETACH_KEYS.into()),
             ..ExecConfig::default()
@@ -112,7 +141,10 @@ impl Runner {
             exec::attach(&engine, &container, config)
                 .await
                 .map_err(|error| match error {
-                    Error::Refused { message, .. } => failed(&options.file, message),
+                    // 409: the container is paused, say.
+                    Error::Refused {
+                        status, message, ..
+                    } if status != 409 => failed(&options.file, message),
                     error => error,
                 })?;
         let (output, input) = split(connection);
@@ -121,13 +153,15 @@ impl Runner {
             None => Box::new(frames::multiplexed(output)),
         };
         if let Some((columns, rows)) = options.tty {
-            terminal::resize(&engine, &exec, columns, rows).await?;
+            // Too late for a program that is over already.
+            let _ = terminal::resize(&engine, &exec, columns, rows).await;
         }
         let (pid, first) = greeting(&mut output, hello, &options.file).await?;
         let process = Process {
             engine,
             container,
             exec,
+            user: options.user,
             pid,
             stops,
             turn,
@@ -161,22 +195,44 @@ impl Process {
         }
     }
 
-    /// Why it was lost: with its runner, a stop.
-    fn why(&self, error: Error) -> Error {
-        if *self.stops.borrow() == self.turn {
-            return error;
+    /// Passes its output on, to the end.
+    async fn pour(&self, first: Vec<(Fd, Bytes)>, output: Output, taps: &[Tap; 2]) -> Result<()> {
+        let mut pouring = pin!(pour(first, output, taps));
+        tokio::select! {
+            poured = &mut pouring => poured,
+            () = self.stopped() => {
+                // An engine removes no container while output of it isn't read.
+                taps.iter().for_each(Tap::release);
+                pouring.await
+            }
         }
-        Error::Stopped("")
     }
 
-    /// Sends it a signal (a name without SIG), and nothing else.
+    /// Resolves when its runner is to stop.
+    async fn stopped(&self) {
+        let mut stops = self.stops.clone();
+        let _ = stops.wait_for(|stops| *stops != self.turn).await;
+    }
+
+    /// Why it was lost: with its runner, a stop.
+    fn why(&self, error: Error) -> Error {
+        why(&self.stops, self.turn, error)
+    }
+
+    /// Sends it a signal (a name without SIG), and nothing else. As its user, who may do so. One
+    /// that has ended is as good.
+    ///
+    /// # Errors
+    /// [`Error::Spawn`] when it wasn't allowed.
     pub async fn signal(&self, name: &str) -> Result<()> {
         let pid = self.pid.to_string();
-        let arguments = ["-c", "kill -s \"$1\" \"$2\"", "kill", name, &pid];
-        let arguments = arguments.map(Into::into).into();
-        exec::shell(&self.engine, &self.container, arguments)
-            .await
-            .map(|_| ())
+        let arguments = ["-c", KILL, "kill", name, &pid].map(Into::into).into();
+        let user = self.user.as_deref();
+        let words = exec::shell(&self.engine, &self.container, user, arguments).await?;
+        match words.trim() {
+            "" => Ok(()),
+            words => Err(failed("kill", words.into())),
+        }
     }
 
     /// Tells its terminal how large it is.
@@ -214,6 +270,14 @@ async fn greeting(output: &mut Output, hello: Uuid, file: &str) -> Result<(u32, 
     Err(failed(file, String::from_utf8_lossy(&words).trim().into()))
 }
 
+/// With a runner that was stopped, whatever failed did so by that.
+fn why(stops: &watch::Receiver<u32>, turn: u32, error: Error) -> Error {
+    match *stops.borrow() == turn {
+        true => error,
+        false => Error::Stopped(""),
+    }
+}
+
 fn failed(file: &str, reason: String) -> Error {
     Error::Spawn {
         file: file.into(),
@@ -234,13 +298,16 @@ async fn pour(first: Vec<(Fd, Bytes)>, mut output: Output, taps: &[Tap; 2]) -> R
 }
 
 /// Passes input on, to its end: the process sees that too. One that takes none any more ends
-/// it as well.
-async fn feed(mut queue: mpsc::Receiver<Bytes>, mut input: impl AsyncWrite + Unpin) {
+/// it as well. Of a terminal the end is typed: an engine would close its output with its input.
+async fn feed(mut queue: mpsc::Receiver<Bytes>, mut input: impl AsyncWrite + Unpin, tty: bool) {
     while let Some(bytes) = queue.recv().await {
         if input.write_all(&bytes).await.is_err() {
             return;
         }
     }
     // Fails where the process is gone, which its exit tells.
-    let _ = input.shutdown().await;
+    let _ = match tty {
+        true => input.write_all(END_OF_FILE).await,
+        false => input.shutdown().await,
+    };
 }

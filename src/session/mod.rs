@@ -53,9 +53,6 @@ pub type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;
 /// namespace, and gives what it printed.
 pub type Beside = Arc<dyn Fn(Vec<String>) -> Future<Result<String>> + Send + Sync>;
 
-/// Says what has been used so far, by everything where the session is.
-pub type Meter = Arc<dyn Fn() -> Future<Result<Usage>> + Send + Sync>;
-
 /// What was used of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
@@ -107,8 +104,8 @@ pub struct Command {
     pub restore: bool,
     /// What its caller asks for while it runs.
     pub control: Option<mpsc::Receiver<Control>>,
-    /// Measures what is used while it runs.
-    pub meter: Option<Meter>,
+    /// Measure what its control group uses while it runs.
+    pub usage: bool,
     /// Awaited when its turn has come: where its stdin is, as a path in the container.
     pub stdin: Option<Future<Result<String>>>,
 }
@@ -132,8 +129,8 @@ pub struct Outcome {
     /// The shell was replaced, with this command or since the one before it: files are
     /// kept; directory and exported variables only with [`Command::restore`].
     pub shell_restarted: bool,
-    /// What was used between its beginning and its end, with [`Command::meter`], and where
-    /// that could be had.
+    /// What was used between its beginning and its end, with [`Command::usage`], where
+    /// the shell could read it before and after.
     pub usage: Option<Usage>,
     /// From the beginning of the command to its end; zero if it never began.
     pub duration: Duration,
@@ -194,10 +191,10 @@ impl Ticket {
 
 /// A handle on a session. The session ends when this is dropped, and the container of its
 /// leash with it.
-#[derive(Debug)]
 pub struct Session {
     requests: mpsc::Sender<Request>,
     end: End,
+    beside: Beside,
     leader: String,
 }
 
@@ -234,10 +231,12 @@ impl Session {
         let (requests, queue) = mpsc::channel(MAX_QUEUED);
         let end = End(Arc::new(watch::Sender::new(None)), Arc::default());
         let (ready, is_ready) = oneshot::channel();
+        let beside = wiring.beside.clone();
         tokio::spawn(driver::drive(wiring, queue, end.clone(), ready, ended));
         let mut session = Self {
             requests,
             end,
+            beside,
             leader: String::new(),
         };
         session.leader = match is_ready.await {
@@ -289,6 +288,11 @@ impl Session {
         })?;
         let outcome = outcome.await.map_err(|_| self.end.get())?;
         outcome.exit.clone().map(|_| outcome)
+    }
+
+    /// Runs `/bin/sh` beside the shell ([`Wiring::beside`]).
+    pub fn beside(&self, arguments: Vec<String>) -> Future<Result<String>> {
+        (self.beside)(arguments)
     }
 
     /// The leash's process id, in its own namespace.

@@ -1,7 +1,11 @@
 //! Every byte of shell that a session sends: the leash it starts from, and the one line
 //! of a command. Plain POSIX sh; tried on bash, dash and busybox ash.
 
+use std::time::Duration;
+
 use uuid::Uuid;
+
+use super::Usage;
 
 /// The longest command, in bytes. A shell takes 10 MB in seconds; beyond this bound a
 /// file is the better way in.
@@ -87,12 +91,12 @@ pub fn terminal(shell: &str, hello: &Uuid, pid: &str) -> Vec<String> {
 /// Says why a program can't be run, or reports the process id that it will have, and gives
 /// way to it. Uses no variables: one of that name may be exported.
 const PROGRAM: &str = r#"
-[ -z "$2" ] || cd -- "$2" 2>/dev/null || { printf "\036$1 directory\037"; exit; }
+[ -z "$2" ] || cd -P -- "$2" 2>/dev/null || { printf "\036$1 directory\037"; exit; }
 (
   file=$3 found=
   case $file in
     */*) set -- "$file" ;;
-    *) set -f; IFS=:; set --; for folder in $PATH; do set -- "$@" "${folder:-.}/$file"; done ;;
+    *) set -f; IFS=:; path=$PATH:; set --; for folder in $path; do set -- "$@" "${folder:-.}/$file"; done ;;
   esac
   for path in "$@"; do
     [ -d "$path" ] || { [ -x "$path" ] && exit 0; }
@@ -121,7 +125,7 @@ pub fn program(hello: &Uuid, cwd: &str, file: &str, args: &[String]) -> Vec<Stri
 /// Why a program wasn't run, if that is what its hello says.
 pub fn refusal(payload: &str) -> Option<&'static str> {
     match payload {
-        "directory" => Some("there is no such working directory"),
+        "directory" => Some("there is no such working directory, or no right to it"),
         "denied" => Some("it's no file that may be executed"),
         "missing" => Some("there is no such file"),
         _ => None,
@@ -134,7 +138,7 @@ pub fn letters(pid: &str) -> String {
 }
 
 fn arguments<const N: usize>(text: String, rest: [&str; N]) -> Vec<String> {
-    let first = ["/bin/sh".into(), "-c".into(), text, "leash".into()];
+    let first = ["/bin/sh".into(), "-c".into(), text, "docker-exec".into()];
     first.into_iter().chain(rest.map(Into::into)).collect()
 }
 
@@ -228,6 +232,40 @@ pub fn snapshot(frame: &Uuid, token: &Uuid, reports: &Reports) -> String {
         token,
         reports,
     )
+}
+
+/// Prints what the shell's control group has used so far, of version 1 or 2: nanoseconds (or
+/// microseconds, as `Nu`) of processors, and the most memory in bytes; between `{frame}`.
+const USAGE: &str = r#"(\command set +eu; cpu= peak=; cd /sys/fs/cgroup
+\command read -r cpu <cpuacct/cpuacct.usage || while \command read -r key value; do
+case $key in usage_usec) cpu=${value}u ;; esac; done <cpu.stat
+\command read -r peak <memory/memory.max_usage_in_bytes || \command read -r peak <memory.peak
+\command printf '%s' "{frame}${cpu} ${peak}{frame}") 2>/dev/null"#;
+
+/// Has the shell print what it has used, framed by `frame`.
+pub fn usage(frame: &Uuid, token: &Uuid, reports: &Reports) -> String {
+    line(
+        &USAGE.replace("{frame}", &frame.to_string()),
+        token,
+        reports,
+    )
+}
+
+/// What the shell printed, and what was printed beside it.
+pub fn read_usage(text: &str, frame: &Uuid) -> (Option<Usage>, String) {
+    let parts: Vec<&str> = text.split(&frame.to_string()).collect();
+    let &[before, usage, after] = &parts[..] else {
+        return (None, parts.concat());
+    };
+    let usage = usage.split_once(' ').and_then(|(cpu, peak)| {
+        let cpu = match cpu.strip_suffix('u') {
+            Some(micros) => Duration::from_micros(micros.parse().ok()?),
+            None => Duration::from_nanos(cpu.parse().ok()?),
+        };
+        let memory = peak.parse().ok();
+        Some(Usage { cpu, memory })
+    });
+    (usage, [before, after].concat())
 }
 
 /// A shell before a command that may have to be ended.

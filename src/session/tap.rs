@@ -20,21 +20,33 @@ const SMALL: usize = 16 * 1024;
 /// Copies are put together up to about this many bytes.
 const BLOCK: usize = 64 * 1024;
 
+/// Whether a full tap waits for its reader, or the oldest bytes make room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Patience {
+    /// Waits for one who reads, until he has taken nothing for [`STALLED_AFTER`]. For output
+    /// that's kept elsewhere too, or that nobody has to read.
+    #[default]
+    Brief,
+    /// Waits [`STALLED_AFTER`] for somebody to begin to read, and for him as long as it takes.
+    Long,
+    /// Waits as long as it takes.
+    Endless,
+}
+
 /// Makes a tap. `readable` is called, on any thread, when bytes have come after a
 /// [`TapReader::take`] that found none, and when the tap has ended.
 pub fn tap(readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
-    make(false, readable)
+    patient(Patience::Brief, readable)
 }
 
-/// Makes a tap that waits for its reader, however long that takes: nothing makes room.
-pub fn patient(readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
-    make(true, readable)
-}
-
-fn make(patient: bool, readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
+/// As [`tap`], with the patience that is said.
+pub fn patient(
+    patience: Patience,
+    readable: impl Fn() + Send + Sync + 'static,
+) -> (Tap, TapReader) {
     let state = State {
-        attended: patient,
-        patient,
+        attended: patience != Patience::Brief,
+        patience,
         ..State::default()
     };
     let shared = Arc::new(Shared {
@@ -70,8 +82,9 @@ struct State {
     attended: bool,
     /// Somebody found the tap empty and wants to be told.
     hungry: bool,
-    /// Stays attended.
-    patient: bool,
+    patience: Patience,
+    /// Somebody has taken something, ever.
+    read: bool,
     dropped: u64,
     ended: bool,
 }
@@ -79,6 +92,14 @@ struct State {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn release(&self) {
+        let mut state = self.state();
+        state.patience = Patience::Brief;
+        state.attended = false;
+        drop(state);
+        self.room.notify_one();
     }
 
     fn tell(&self, mut state: MutexGuard<'_, State>) {
@@ -96,14 +117,18 @@ impl Tap {
         while !self.has_room(bytes.len()) {
             let room = self.0.room.notified();
             if tokio::time::timeout(STALLED_AFTER, room).await.is_err() {
-                let mut state = self.0.state();
-                state.attended = state.patient;
+                self.0.state().stalled();
             }
         }
         let mut state = self.0.state();
         state.put(bytes);
         state.shrink();
         self.0.tell(state);
+    }
+
+    /// From now on it has no patience: what comes while it's full makes room.
+    pub fn release(&self) {
+        self.0.release();
     }
 
     fn has_room(&self, length: usize) -> bool {
@@ -113,6 +138,14 @@ impl Tap {
 }
 
 impl State {
+    fn stalled(&mut self) {
+        self.attended = match self.patience {
+            Patience::Brief => false,
+            Patience::Long => self.read,
+            Patience::Endless => true,
+        };
+    }
+
     fn put(&mut self, bytes: Bytes) {
         self.size += bytes.len();
         let small = bytes.len() < SMALL;
@@ -163,10 +196,16 @@ pub enum Taken {
 }
 
 impl TapReader {
+    /// As [`Tap::release`].
+    pub fn release(&self) {
+        self.0.release();
+    }
+
     /// Takes the next bytes, about `max` of them at the most. Never waits.
     pub fn take(&self, max: usize) -> Taken {
         let mut state = self.0.state();
         state.attended = true;
+        state.read = true;
         if state.size == 0 {
             state.hungry = !state.ended;
             return if state.ended {

@@ -18,7 +18,7 @@ async fn refused(play: impl AsyncFnOnce(Peer)) -> Error {
     let (sender, ended) = oneshot::channel();
     let opening = Session::open(wiring, |reason| sender.send(reason).expect("a test"));
     let (session, ()) = within(async { tokio::join!(opening, play(peer)) }).await;
-    let error = session.expect_err("no session");
+    let error = session.err().expect("no session");
     assert_eq!(
         within(ended).await,
         Ok(error.clone()),

@@ -70,6 +70,8 @@ pub(super) async fn drive<O, I>(
 struct Run {
     snapshot: Option<Snapshot>,
     termination: Option<Termination>,
+    /// Since it began, when it ended.
+    ended: Option<Duration>,
     usage: Option<Usage>,
 }
 
@@ -202,7 +204,10 @@ where
         let (stdout, stderr, all, truncated) = sink.finish();
         // Over: from here on nobody can ask anything of it.
         let (cause, duration) = match run.termination.take() {
-            Some(termination) => (termination.cause(), termination.elapsed()),
+            Some(termination) => {
+                let ended = run.ended.unwrap_or_else(|| termination.elapsed());
+                (termination.cause(), ended)
+            }
             None => (None, Duration::ZERO),
         };
         done(Outcome {

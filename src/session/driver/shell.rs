@@ -14,7 +14,7 @@ use crate::session::output::Sink;
 use crate::session::script::{self, Reports, Snapshot};
 use crate::session::termination::Termination;
 use crate::session::watchdog::Watch;
-use crate::session::{Command, Fd, Future, Meter, Usage};
+use crate::session::{Command, Fd, Future, Usage};
 
 /// Tries to get a snapshot.
 const SNAPSHOTS: usize = 3;
@@ -41,7 +41,10 @@ where
             let path = self.meanwhile(stdin).await??;
             text = script::with_stdin(&text, &path);
         }
-        let before = self.measured(command.meter.as_ref()).await?;
+        let before = match command.usage {
+            true => self.measure().await?,
+            false => None,
+        };
         let token = Uuid::new_v4();
         self.link.send(&script::line(&text, &token, &self.reports));
         let (beside, shell) = (self.beside.clone(), self.shell.clone());
@@ -59,8 +62,12 @@ where
         if let Some(sweep) = termination.sweep() {
             self.meanwhile(sweep).await?.ok();
         }
-        if let Some(before) = before {
-            let after = self.measured(command.meter.as_ref()).await?;
+        run.ended = Some(termination.elapsed());
+        // Not in a shell that has ended, or that would show our line (`set -x`, `set -v`).
+        if let (Some(before), End::Mark(report)) = (before, &end)
+            && !report.contains(['x', 'v'])
+        {
+            let after = self.measure().await?;
             run.usage = after.map(|after| Usage {
                 cpu: after.cpu.saturating_sub(before.cpu),
                 ..after
@@ -69,12 +76,24 @@ where
         Ok(end)
     }
 
-    /// What the meter says, if there is one and it can tell.
-    async fn measured(&mut self, meter: Option<&Meter>) -> Result<Option<Usage>> {
-        match meter {
-            Some(meter) => self.meanwhile(meter()).await.map(Result::ok),
-            None => Ok(None),
+    /// What the shell's control group has used so far, if the shell can read that.
+    async fn measure(&mut self) -> Result<Option<Usage>> {
+        let frame = Uuid::new_v4();
+        let mut sink = Sink::head(script::MAX_COMMAND);
+        let line = |token: &Uuid, reports: &Reports| script::usage(&frame, token, reports);
+        self.aside(line, &mut sink).await?;
+        let (stdout, stderr, ..) = sink.finish();
+        let (usage, beside) = script::read_usage(&String::from_utf8_lossy(&stdout), &frame);
+        self.spilled([Bytes::from(beside), stderr]).await?;
+        Ok(usage)
+    }
+
+    /// What came beside an answer: other output.
+    async fn spilled(&mut self, outputs: [Bytes; 2]) -> Result<()> {
+        for output in outputs.into_iter().filter(|output| !output.is_empty()) {
+            self.link.spill(output).await?;
         }
+        Ok(())
     }
 
     /// Awaits something else; what the shell prints meanwhile goes to the tap.
@@ -97,11 +116,7 @@ where
             self.aside(line, &mut sink).await?;
             let (stdout, stderr, ..) = sink.finish();
             let (snapshot, beside) = Snapshot::read(&String::from_utf8_lossy(&stdout), &frame);
-            for output in [Bytes::from(beside), stderr] {
-                if !output.is_empty() {
-                    self.link.spill(output).await?;
-                }
-            }
+            self.spilled([Bytes::from(beside), stderr]).await?;
             if snapshot.is_some() {
                 return Ok(snapshot);
             }
