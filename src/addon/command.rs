@@ -1,6 +1,6 @@
 //! The native half of one `exec()`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use napi::Env;
@@ -9,11 +9,12 @@ use napi_derive::napi;
 use tokio::sync::mpsc;
 
 use super::events::Events;
-use super::{Failure, Promise, promise};
+use super::streams::Streams;
+use super::{Failure, Promise};
 use crate::error::{Error, Result};
 use crate::runner::Runner;
 use crate::session::output::{Keep, Overflow};
-use crate::session::tap::{self, Taken, Tap, TapReader};
+use crate::session::tap::{self, Tap, TapReader};
 use crate::session::termination::{CONTROLS, Control, Limits};
 use crate::session::{Command, Outcome, Ticket};
 
@@ -62,8 +63,7 @@ impl ExecOptions {
 pub struct NativeCommand {
     pub(super) ticket: Ticket,
     pub(super) control: mpsc::Sender<Control>,
-    pub(super) streams: [TapReader; 2],
-    pub(super) input: Mutex<Option<mpsc::Sender<bytes::Bytes>>>,
+    pub(super) streams: Streams,
 }
 
 #[napi]
@@ -76,17 +76,13 @@ impl NativeCommand {
         stream: u32,
         max: u32,
     ) -> napi::Result<Either<BufferSlice<'env>, bool>> {
-        taken(env, self.stream(stream).take(max as usize))
+        self.streams.read(env, stream, max)
     }
 
     /// Bytes that nobody read in time, since this was last asked.
     #[napi]
     pub fn dropped(&self, stream: u32) -> f64 {
-        self.stream(stream).dropped() as f64
-    }
-
-    fn stream(&self, stream: u32) -> &TapReader {
-        &self.streams[usize::from(stream == 1)]
+        self.streams.dropped(stream)
     }
 
     /// Ends the command by every means; one that hasn't begun never will.
@@ -108,37 +104,14 @@ impl NativeCommand {
     /// Gives it input, once it takes some; `false` when it takes no more.
     #[napi]
     pub fn write<'env>(&self, env: &'env Env, chunk: Buffer) -> Promise<'env, bool> {
-        let input = self
-            .input
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let chunk = Vec::from(chunk).into();
-        promise(env, async move {
-            match input {
-                Some(input) => Ok(input.send(chunk).await.is_ok()),
-                None => Ok(false),
-            }
-        })
+        self.streams.write(env, chunk)
     }
 
     /// The end of its input.
     #[napi]
     pub fn end(&self) {
-        self.input
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.streams.end();
     }
-}
-
-/// What a reader found, for JavaScript.
-pub(super) fn taken(env: &Env, taken: Taken) -> napi::Result<Either<BufferSlice<'_>, bool>> {
-    Ok(match taken {
-        Taken::Bytes(bytes) => Either::A(BufferSlice::copy_from(env, bytes)?),
-        Taken::Empty => Either::B(true),
-        Taken::Ended => Either::B(false),
-    })
 }
 
 /// A command, or why there is none.
@@ -198,8 +171,7 @@ pub(super) fn submit(
     Ok(NativeCommand {
         ticket,
         control,
-        streams: [out, err],
-        input: Mutex::new(sender),
+        streams: Streams::of([out, err], sender),
     })
 }
 

@@ -8,6 +8,7 @@ mod events;
 mod process;
 mod runner;
 mod session;
+mod streams;
 
 use std::future::Future;
 use std::sync::LazyLock;

@@ -1,20 +1,18 @@
 //! The native half of one `spawn()`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, BufferSlice, Either};
 use napi_derive::napi;
-use tokio::sync::mpsc;
 
-use super::command::taken;
 use super::events::Events;
+use super::streams::Streams;
 use super::{Promise, promise};
 use crate::error::Result;
 use crate::runner::Runner;
 use crate::runner::process::{Process, SpawnOptions};
-use crate::session::tap::{self, Patience, TapReader};
+use crate::session::tap::{self, Patience};
 
 /// What `spawn()` was asked for, checked.
 #[napi(object)]
@@ -51,8 +49,7 @@ impl From<NativeSpawnOptions> for SpawnOptions {
 pub struct NativeProcess {
     process: Arc<Process>,
     events: Arc<Events>,
-    streams: [TapReader; 2],
-    stdin: Mutex<Option<mpsc::Sender<Bytes>>>,
+    streams: Streams,
 }
 
 /// Starts a process, whose `output` and `exited` go to `events`.
@@ -77,10 +74,9 @@ pub(super) async fn spawn(
         .spawn(options.into(), [stdout, stderr], exited)
         .await?;
     Ok(NativeProcess {
-        stdin: Mutex::new(Some(stdin)),
         process: Arc::new(process),
         events,
-        streams: [out, err],
+        streams: Streams::of([out, err], Some(stdin)),
     })
 }
 
@@ -100,50 +96,32 @@ impl NativeProcess {
         stream: u32,
         max: u32,
     ) -> napi::Result<Either<BufferSlice<'env>, bool>> {
-        taken(env, self.stream(stream).take(max as usize))
+        self.streams.read(env, stream, max)
     }
 
     /// As of a command.
     #[napi]
     pub fn dropped(&self, stream: u32) -> f64 {
-        self.stream(stream).dropped() as f64
-    }
-
-    fn stream(&self, stream: u32) -> &TapReader {
-        &self.streams[usize::from(stream == 1)]
+        self.streams.dropped(stream)
     }
 
     /// Gives it input, once it takes some; `false` when it takes no more.
     #[napi]
     pub fn write<'env>(&self, env: &'env Env, chunk: Buffer) -> Promise<'env, bool> {
-        let stdin = self
-            .stdin
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let chunk = Vec::from(chunk).into();
-        promise(env, async move {
-            match stdin {
-                Some(stdin) => Ok(stdin.send(chunk).await.is_ok()),
-                None => Ok(false),
-            }
-        })
+        self.streams.write(env, chunk)
     }
 
     /// The end of its input.
     #[napi]
     pub fn end(&self) {
-        self.stdin
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.streams.end();
     }
 
     /// Sends it a signal (a name without SIG).
     #[napi]
     pub fn signal<'env>(&self, env: &'env Env, name: String) -> Promise<'env, bool> {
         // An engine does nothing for a container while output of it isn't read.
-        self.streams.iter().for_each(TapReader::release);
+        self.streams.release();
         let process = self.process.clone();
         promise(
             env,

@@ -7,10 +7,11 @@ use napi::Env;
 use napi::bindgen_prelude::{Buffer, BufferSlice, Either, FnArgs, Function};
 use napi_derive::napi;
 
-use super::command::{ExecOptions, Submitted, submit, submitted, taken};
+use super::command::{ExecOptions, Submitted, submit, submitted};
 use super::events::{Detail, Events};
 use super::process::{NativeProcess, NativeSpawnOptions, spawn};
 use super::session::NativeSession;
+use super::streams::taken;
 use super::{Failure, Promise, promise};
 use crate::engine::container;
 use crate::engine::endpoint::EngineOptions;

@@ -6,8 +6,9 @@ use napi::Env;
 use napi::bindgen_prelude::{BufferSlice, Either};
 use napi_derive::napi;
 
-use super::command::{ExecOptions, NativeCommand, Submitted, submit, submitted, taken};
+use super::command::{ExecOptions, NativeCommand, Submitted, submit, submitted};
 use super::events::Events;
+use super::streams::taken;
 use super::{Failure, Promise, promise};
 use crate::runner::Runner;
 use crate::session::tap::TapReader;

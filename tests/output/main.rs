@@ -14,6 +14,7 @@ use tokio::time::{Instant, advance, sleep};
 mod capture;
 #[path = "../common/counting.rs"]
 mod counting;
+mod patience;
 mod pieces;
 
 const CHUNK: usize = 64 * 1024;

@@ -59,10 +59,10 @@ where
         let end = self
             .until(token, sink, &mut watch, Some(termination))
             .await?;
+        run.ended = Some(termination.elapsed());
         if let Some(sweep) = termination.sweep() {
             self.meanwhile(sweep).await?.ok();
         }
-        run.ended = Some(termination.elapsed());
         // Not in a shell that has ended, or that would show our line (`set -x`, `set -v`).
         if let (Some(before), End::Mark(report)) = (before, &end)
             && !report.contains(['x', 'v'])
