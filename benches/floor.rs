@@ -55,6 +55,13 @@ impl Shell {
             stream,
             "POST /v1.41{path} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
         )?;
+        // Attached before it starts, or its hello may be missed.
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte)?;
+            answer.extend_from_slice(&byte);
+        }
         request(
             socket,
             "POST",
