@@ -9,7 +9,7 @@ const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { Readable } = require('node:stream')
 const { after, before, beforeEach, afterEach, describe, test } = require('node:test')
-const { DockerRunner, outcomes, started, timeout, typed } = require('./helpers.js')
+const { DockerRunner, awake, outcomes, started, timeout, typed } = require('./helpers.js')
 
 const BYTES = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
 
@@ -127,6 +127,18 @@ describe('files', { timeout }, () => {
     await runner.writeFile('/tmp/big', (async function * () { for (let i = 0; i < 200; i++) { await new Promise(setImmediate); yield Buffer.alloc(65536, i) } })())
     assert.match((await runner.exec('wc -c </tmp/big; cksum </tmp/big')).stdout, /^13107200\n/)
     assert.equal((await runner.readFile('/tmp/big')).length, 13107200)
+  })
+
+  test('however much is to go there, where it can\'t go is told', async (t) => {
+    const runner = await started(t)
+    fs.mkdirSync(here.in('large'))
+    fs.writeFileSync(here.in('large/file'), Buffer.alloc(64 << 20))
+    await assert.rejects(awake(runner.upload(here.in('large'), '/proc/x')), typed('ERR_FILE', /\/proc\/x/))
+    await assert.rejects(awake(runner.upload(here.in('large/file'), '/proc/x')), typed('ERR_FILE', /\/proc\/x/))
+    const never = async function * () { yield 'x'; await new Promise(() => {}) }
+    await assert.rejects(awake(runner.writeFile('/proc/x', never())), typed('ERR_FILE', /\/proc\/x/))
+    await assert.rejects(runner.download('/etc', here.in('nosuch/etc')), typed('ERR_FILE', /nosuch/))
+    assert.equal((await runner.exec('for f in /proc/[0-9]*/comm; do cat "$f"; done')).stdout.includes('tar'), false)
   })
 
   test('stop() in the middle settles all of them, and leaves nothing here', async (t) => {

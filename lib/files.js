@@ -90,7 +90,9 @@ async function download(download, remote, local, options) {
 async function run(start, script, path, more = [], { input = [], maxBytes = 64 * 1024 * 1024 } = {}) {
   const child = start('/bin/sh', ['-c', script, 'sh', inContainer(path), ...more])
   const ended = new Promise((resolve, reject) => child.once('close', resolve).on('error', reject))
-  const [stdout, stderr, problem] = await Promise.all([collect(child, child.stdout, maxBytes), collect(child, child.stderr, maxBytes), feed(child, input), ended])
+  // A program that is over doesn't wait for a source that isn't.
+  const fed = Promise.race([feed(child, input), ended.then(() => undefined)])
+  const [stdout, stderr, problem] = await Promise.all([collect(child, child.stdout, maxBytes), collect(child, child.stderr, maxBytes), fed, ended])
   if (problem) throw failed(path, `the data failed: ${problem.message}`, { cause: problem })
   if (stdout === null) throw new DockerExecError(`${path}: it has more than the ${maxBytes} bytes that maxBytes allows`, 'ERR_UNSAFE_FILES')
   if (child.exitCode !== 0) throw failed(path, stderr?.toString().trim().slice(-SHOWN) || `exit code ${child.exitCode}`)

@@ -3,6 +3,7 @@
 //! nothing.
 
 use std::path::PathBuf;
+use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -59,14 +60,25 @@ impl Runner {
             Ok(())
         };
         let mut words = Vec::new();
-        let reading = async {
+        let said = &mut words;
+        let reading = async move {
             while let Some(chunk) = output.next().await {
-                keep(&mut words, &chunk?.1);
+                keep(said, &chunk?.1);
             }
             Ok(())
         };
-        let done = tokio::try_join!(writing, reading);
-        drop(output);
+        let done: Result<()> = async {
+            let (mut writing, mut reading) = (pin!(writing), pin!(reading));
+            tokio::select! {
+                // It's over: nobody takes the rest, and an engine may not say so.
+                read = &mut reading => read,
+                written = &mut writing => match written {
+                    Ok(()) => reading.await,
+                    Err(error) => Err(error),
+                },
+            }
+        }
+        .await;
         if let Err(error) = done {
             process.signal("KILL").await?;
             return Err(error);
@@ -81,6 +93,8 @@ impl Runner {
     /// [`Error::Unsafe`] for what would be dangerous here, and for more than `bounds` allow;
     /// [`Error::File`] for what can't be read there, or not be written here.
     pub async fn download(&self, remote: &str, local: PathBuf, bounds: Bounds) -> Result<()> {
+        let partial = tree::Partial::beside(&local)?;
+        let folder = partial.path().to_owned();
         let started = self.begin(shell(PACK, remote)).await?;
         let Started {
             process,
@@ -89,8 +103,6 @@ impl Runner {
             input,
         } = started;
         let (sender, pieces) = mpsc::channel::<Bytes>(PIECES);
-        let partial = tree::Partial::beside(&local)?;
-        let folder = partial.path().to_owned();
         let unpacking = spawn_blocking(move || tree::unpack(Pipe::reader(pieces), &folder, bounds));
         let mut words = Vec::new();
         let mut pour = async |(fd, bytes): (Fd, Bytes)| match fd {
