@@ -6,7 +6,7 @@ const assert = require('node:assert')
 const { Readable } = require('node:stream')
 const { after, before, describe, test } = require('node:test')
 const DockerRunner = require('..')
-const { sleeping } = require('./helpers.js')
+const { awake, sleeping } = require('./helpers.js')
 
 const { ExecError, DockerExecError, quote } = DockerRunner
 
@@ -103,6 +103,12 @@ function describeWith(shell) {
     test('goes on when a command doesn\'t take its input, and leaves nothing of it to the next', async () => {
       assert.strictEqual((await runner.exec('read x; echo $x', { input: ['one\n', 'x'.repeat(1e6)] })).stdout, 'one\n')
       assert.strictEqual((await runner.exec('cat')).stdout, '')
+    })
+
+    test('a command that is over doesn\'t wait for an input that isn\'t', { timeout: 10_000 }, async () => {
+      const never = async function * () { yield 'x'; await new Promise(() => {}) }
+      assert.strictEqual((await awake(runner.exec('head -c 1', { input: never() }))).stdout, 'x')
+      assert.strictEqual((await awake(failure(runner.exec('cat', { input: never(), timeout: 100 })))).code, 'ERR_TIMEOUT')
     })
 
     test('fails with the input that fails', async () => {

@@ -53,7 +53,8 @@ function begin(submit, command, options) {
 
 async function finish(command, options, settled, fed) {
   const detail = await settled
-  const inputError = await fed
+  // What it has failed with by now: a command that is over doesn't wait for its source.
+  const inputError = await Promise.race([fed, undefined])
   const result = toResult(command, options, detail, inputError)
   if (inputError !== undefined) {
     throw toExecError(result, { code: 'ERR_INPUT', message: 'the input failed' }, { cause: inputError })
