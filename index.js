@@ -36,6 +36,11 @@ class DockerRunner extends Shell {
     this.docker = Object.freeze({ engine: async () => unwrap(await this[kNative].engine()) })
   }
 
+  static async prune(engine) {
+    const pruned = unwrap(await new DockerRunner(engine)[kNative].prune())
+    return Object.freeze(pruned)
+  }
+
   async start(options) {
     const container = await this.createContainer(options)
     try {

@@ -155,9 +155,13 @@ const options = JSON.parse(process.env.OPTIONS ?? '{}')
 const say = (...words) => require('fs').writeSync(1, words.join(' ') + '\\n');
 `
 
-/** A Node process that executes `script`, or what `flags` say; killed at the end of the test. */
-function node(t, script, { options = {}, env = {}, flags = [] } = {}) {
-  const child = spawn(process.execPath, script ? [...flags, '-e', PRELUDE + script] : flags, {
+/**
+ * A Node process that executes `script`, or what `flags` say, started `by` another program
+ * where that is said; killed at the end of the test.
+ */
+function node(t, script, { options = {}, env = {}, flags = [], by = [] } = {}) {
+  const [file, ...args] = [...by, process.execPath, ...flags, ...script ? ['-e', PRELUDE + script] : []]
+  const child = spawn(file, args, {
     cwd: __dirname,
     env: { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined, OPTIONS: JSON.stringify(options), ...env },
     stdio: ['ignore', 'pipe', 'pipe']

@@ -16,6 +16,7 @@ use super::{Failure, Promise, promise};
 use crate::engine::container;
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
+use crate::engine::owner::Pruned;
 use crate::runner::{Event, Runner};
 use crate::session::Command;
 use crate::session::tap;
@@ -69,6 +70,13 @@ impl From<NativeBounds> for Bounds {
             depth: bounds.max_depth as usize,
         }
     }
+}
+
+/// Containers, by id: those that were removed, and those whose owner isn't known.
+#[napi(object)]
+pub struct NativePruned {
+    pub removed: Vec<String>,
+    pub unknown: Vec<String>,
 }
 
 /// Which engine was found.
@@ -222,6 +230,16 @@ impl NativeRunner {
             container::remove(runner.engine().await?, &container)
                 .await
                 .map(|()| true)
+        })
+    }
+
+    /// Removes the containers whose owner has died.
+    #[napi]
+    pub fn prune<'env>(&self, env: &'env Env) -> Promise<'env, NativePruned> {
+        let runner = self.runner.clone();
+        promise(env, async move {
+            let Pruned { removed, unknown } = runner.prune().await?;
+            Ok(NativePruned { removed, unknown })
         })
     }
 

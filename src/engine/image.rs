@@ -2,7 +2,7 @@
 //! holds.
 
 use bollard::auth::DockerCredentials;
-use bollard::models::CreateImageInfo;
+use bollard::models::{CreateImageInfo, ImageInspect};
 use bollard::query_parameters::CreateImageOptions;
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 use futures_util::StreamExt;
@@ -13,12 +13,12 @@ use crate::error::{Error, Result};
 /// The key of Docker Hub's entry in docker's configuration.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
-/// Whether the engine has the image.
-pub async fn exists(engine: &Engine, image: &str) -> Result<bool> {
+/// What the engine knows of the image, if it has it.
+pub async fn inspect(engine: &Engine, image: &str) -> Result<Option<ImageInspect>> {
     match engine.docker().inspect_image(image).await {
-        Ok(_) => Ok(true),
+        Ok(image) => Ok(Some(image)),
         Err(error) => match engine_error(&format!("inspect image {image}"), error) {
-            Error::Refused { status: 404, .. } => Ok(false),
+            Error::Refused { status: 404, .. } => Ok(None),
             error => Err(error),
         },
     }
@@ -53,7 +53,7 @@ pub async fn pull(
             Err(error) => return Err(refused(image, engine_error("pull", error))),
         }
     }
-    if exists(engine, image).await? {
+    if inspect(engine, image).await?.is_some() {
         return Ok(());
     }
     Err(failed(

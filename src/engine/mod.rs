@@ -4,7 +4,7 @@
 //! - [`transport`]: one client for every request to it, and connections taken over
 //! - [`spec`]: what a container is to be; [`profile`]: how far it's shut off; [`image`]: what
 //!   it's made from
-//! - [`container`]: its life; [`exec`], [`input`], [`terminal`]: processes beside its main
+//! - [`container`]: its life; [`owner`]: whose it is; [`exec`], [`input`], [`terminal`]: processes beside its main
 //!   one
 //! - [`frames`]: the decoder of its streams
 
@@ -15,6 +15,7 @@ pub mod frames;
 pub mod image;
 pub mod input;
 mod options;
+pub mod owner;
 pub mod profile;
 pub mod spec;
 pub mod terminal;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::options;
+use super::{options, owner};
 use super::profile::{self, Limits, Profile};
 use crate::error::{Error, Result};
 use crate::session::script;
@@ -178,6 +178,7 @@ impl Spec {
         let labels = body.labels.get_or_insert_default();
         labels.insert(LABEL.into(), env!("CARGO_PKG_VERSION").into());
         labels.insert(HELLO.into(), hello.to_string());
+        labels.extend(owner::labels());
         Ok(Self {
             image,
             pull: own.pull,
@@ -285,7 +286,7 @@ mod tests {
             (spec.name.as_str(), spec.body.user.as_deref()),
             ("mine", Some("1000"))
         );
-        assert_eq!(spec.body.labels.unwrap().len(), 3);
+        assert_eq!(spec.body.labels.unwrap()["a"], "b");
         let host = spec.body.host_config.unwrap();
         assert_eq!(
             (host.memory, host.cap_add.unwrap()),

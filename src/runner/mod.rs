@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
 use crate::engine::transport::Engine;
+use crate::engine::owner::{self, Pruned};
 use crate::engine::{image, input, terminal};
 use crate::error::{Error, Result};
 use crate::session::tap::{Taken, TapReader};
@@ -183,6 +184,11 @@ impl Runner {
     pub async fn pull(&self, image: &str) -> Result<()> {
         let progress = |info| (self.on_event)(Event::Pull(info));
         image::pull(self.engine().await?, image, "", progress).await
+    }
+
+    /// Removes the containers whose owner, a process of this machine, has died.
+    pub async fn prune(&self) -> Result<Pruned> {
+        owner::prune(self.engine().await?).await
     }
 
     fn front(&self) -> MutexGuard<'_, Front> {
