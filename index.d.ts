@@ -94,6 +94,19 @@ declare class DockerRunner extends Shell<DockerRunner.Events> {
    */
   constructor(options?: DockerRunner.EngineOptions | null)
 
+  /**
+   * Removes the containers that programs have left behind which were killed before they could
+   * start them, or while they were paused: those whose process has certainly ended, of this
+   * machine since it was booted and of this pid namespace, as their labels say. Never one
+   * whose process lives, nor one that only inherited the labels from an image. Linux only:
+   * elsewhere every container is `unknown`.
+   *
+   * @param engine Where the engine is, as of the constructor.
+   * @throws (rejects with) `ERR_INVALID_ARG_VALUE`, and engine errors: also of the first
+   *   container that couldn't be removed, after all were tried.
+   */
+  static prune(engine?: DockerRunner.EngineOptions | null): Promise<DockerRunner.Pruned>
+
   /** The engine. (In docker-exec this was a dockerode client; here it isn't.) */
   readonly docker: DockerRunner.Docker
 
@@ -473,6 +486,13 @@ declare namespace DockerRunner {
       /** The API version that is spoken, as `1.41`. */
       version: string
     }>
+  }
+
+  /** What {@link DockerRunner.prune} did, by the containers' ids. Frozen. */
+  export interface Pruned {
+    readonly removed: readonly string[]
+    /** Left alone: whether their process lives can't be seen from here. */
+    readonly unknown: readonly string[]
   }
 
   export interface Container {

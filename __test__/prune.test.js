@@ -43,6 +43,7 @@ describe('prune()', { timeout }, () => {
     const runner = await started(t, own.options())
     dead.program.kill('SIGKILL')
     await dead.program.exited
+    assert.equal((await inspect(dead.id)).State.Status, 'created')
     const { removed, unknown } = await DockerRunner.prune()
     assert.ok(removed.includes(dead.id), removed.join())
     const kept = [alive.id, runner.container.id]

@@ -8,7 +8,7 @@ const { once } = require('node:events')
 const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { describe, test } = require('node:test')
-const { api, bare, inspect, mine, node, started, timeout, typed } = require('./helpers.js')
+const { bare, inspect, mine, node, started, timeout, typed } = require('./helpers.js')
 
 const root = join(__dirname, '..')
 const file = (name) => readFileSync(join(root, name), 'utf8')
@@ -106,18 +106,6 @@ describe('README.md, nothing is left behind', { timeout }, () => {
       runner.createContainer(options).then(() => process.exit())
     `, { options: own.options() }).exited
     await own.vanish()
-  })
-
-  test('the one window: created, but not started', async (t) => {
-    const own = mine()
-    const { stdout } = await node(t, `
-      const runner = new DockerRunner()
-      runner.createContainer(options).then(({ id }) => { say(id); process.kill(process.pid, 'SIGKILL') })
-    `, { options: own.options() }).exited
-    const filters = encodeURIComponent(JSON.stringify({ label: ['docker-exec-napi.version'], status: ['created'] }))
-    const found = await api('GET', `/containers/json?all=1&filters=${filters}`)
-    assert.ok(found.some(({ Id }) => Id === stdout.trim()), 'the filter that README.md gives finds it')
-    await api('DELETE', `/containers/${stdout.trim()}`)
   })
 })
 
