@@ -131,6 +131,20 @@ declare class DockerRunner extends Shell<DockerRunner.Events> {
   start(options?: DockerRunner.StartOptions | null): Promise<DockerRunner.ContainerStream>
 
   /**
+   * Puts a fresh container in the place of this one: with the same settings, from the same
+   * image (also where its name means another by now), without anything that commands did.
+   * The old one is removed meanwhile; where there can't be two at a time (a `name`, ports,
+   * addresses), before. What runs or waits in it, its sessions and processes end as with
+   * {@link stop}. A container that has ended by itself can be replaced too.
+   *
+   * @returns The new container's stream; the old one ends.
+   * @throws (rejects with) `ERR_NOT_STARTED`, also after `stop()`; `ERR_ALREADY_STARTED`
+   *   while a start or a reset is under way; `ERR_STOPPED` when `stop()` overtakes it; and
+   *   what engines fail with, as {@link start}: then the runner is stopped.
+   */
+  reset(): Promise<DockerRunner.ContainerStream>
+
+  /**
    * Opens another shell in the container, beside this runner's: with its own queue,
    * directory, variables and stream. Its commands run at the same time as those of the
    * others. It has no terminal, also with `Tty: true`.

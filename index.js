@@ -15,6 +15,9 @@ const { ContainerStream } = require('./lib/stream.js')
 
 const ALREADY_STARTED = 'this runner already has a container: await stop() first, or make another runner'
 
+/** What a reset fails with before it has changed anything. */
+const UNTOUCHED = ['ERR_NOT_STARTED', 'ERR_ALREADY_STARTED']
+
 /** Runners whose container doesn't run yet: only they can remove it. */
 const unborn = new Set()
 process.on('exit', () => { for (const discard of unborn) discard() })
@@ -42,7 +45,21 @@ class DockerRunner extends Shell {
   }
 
   async start(options) {
-    const container = await this.createContainer(options)
+    return this.#launch(await this.createContainer(options))
+  }
+
+  async reset() {
+    let container
+    try {
+      container = await this.#create((turn) => this[kNative].reset(turn))
+    } catch (error) {
+      if (!UNTOUCHED.includes(error.code)) await this.#end().catch(() => {})
+      throw error
+    }
+    return this.#launch(container)
+  }
+
+  async #launch(container) {
     try {
       const stream = await this.attachContainer(container)
       await this.startContainer(container)
@@ -112,17 +129,26 @@ class DockerRunner extends Shell {
 
   async createContainer(options) {
     const json = jsonOptions(options, 'start')
+    const container = await this.#create((turn) => this[kNative].create(json, turn))
+    this.#terminal = options?.Tty === true
+    return container
+  }
+
+  async #create(create) {
     if (this.#stopping) await this.#stopping
     // Here, since two calls may reach the addon's threads in any order.
     if (unborn.has(this.#discard)) throw toError({ code: 'ERR_ALREADY_STARTED', message: ALREADY_STARTED })
-    this.#turn = this[kNative].turn()
+    const turn = this.#turn = this[kNative].turn()
     unborn.add(this.#discard)
-    const created = await this[kNative].create(json, this.#turn)
+    const created = await create(turn)
     if (typeof created !== 'string') unborn.delete(this.#discard)
     const id = unwrap(created)
-    this.#terminal = options?.Tty === true
+    this.#gone()
+    const { stream } = this
     this.container = Object.freeze({ id })
     this.stream = null
+    // It looks again, and sees its end.
+    stream?.pull()
     return this.container
   }
 
@@ -193,8 +219,10 @@ class DockerRunner extends Shell {
   }
 
   #ended(failure) {
+    // What has it stopped tells so itself, before there may be another container.
+    if (failure.code === 'ERR_STOPPED') return
     this.#gone()
-    if (failure.code !== 'ERR_STOPPED') this.#fail(toError(failure))
+    this.#fail(toError(failure))
   }
 
   /** Tells once that the container has gone. */

@@ -142,6 +142,13 @@ impl NativeRunner {
         promise(env, async move { runner.launch(turn).await.map(|()| true) })
     }
 
+    /// A fresh container in the place of the one that runs, to be attached to and launched.
+    #[napi]
+    pub fn reset<'env>(&self, env: &'env Env, turn: u32) -> Promise<'env, String> {
+        let runner = self.runner.clone();
+        promise(env, async move { runner.reset(turn).await })
+    }
+
     /// Overtakes whatever step is under way.
     #[napi]
     pub fn stop<'env>(&self, env: &'env Env) -> Promise<'env, bool> {

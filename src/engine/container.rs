@@ -57,6 +57,14 @@ pub async fn create(engine: &Engine, spec: &Spec) -> Result<String> {
     }
 }
 
+/// The id of the image that the container was made from.
+pub async fn image(engine: &Engine, container: &str) -> Result<String> {
+    let inspected = engine.docker().inspect_container(container, None).await;
+    let inspected = inspected.map_err(|error| engine_error("inspect container", error))?;
+    let none = || Error::Protocol("a container without an image".into());
+    inspected.image.ok_or_else(none)
+}
+
 /// Attaches to all three streams of the container's main process.
 pub async fn attach(engine: &Engine, container: &str) -> Result<Hijacked> {
     let path = format!("/containers/{container}/attach?stream=1&stdin=1&stdout=1&stderr=1");

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{options, owner};
 use super::profile::{self, Limits, Profile};
+use super::{options, owner};
 use crate::error::{Error, Result};
 use crate::session::script;
 
@@ -44,6 +44,8 @@ pub struct Spec {
     pub platform: String,
     /// The container's name.
     pub name: String,
+    /// It's the caller's.
+    pub named: bool,
     /// The commands run in a terminal.
     pub tty: bool,
     /// The shell's path or name; empty for bash where there is one, else sh.
@@ -147,7 +149,6 @@ impl Spec {
     fn of(own: Own, mut body: ContainerCreateBody) -> Result<Self> {
         let image = own.image.filter(|image| !image.is_empty());
         let image = image.unwrap_or_else(|| DEFAULT_IMAGE.into());
-        let (hello, shell) = (Uuid::new_v4(), own.shell.unwrap_or_default());
         let host = body.host_config.take().unwrap_or_default();
         let mut host = with_volumes(host, own.binds, own.volumes_from);
         ours(&mut host);
@@ -158,11 +159,6 @@ impl Spec {
             let host = body.host_config.get_or_insert_default();
             host.network_mode.get_or_insert_with(|| "none".into());
         }
-        body.image = Some(image.clone());
-        body.entrypoint = Some(match own.tty {
-            true => script::letterbox(&hello),
-            false => script::leash(&shell, &hello),
-        });
         body.cmd = Some(vec![]);
         body.tty = Some(false);
         body.healthcheck = serde_json::from_value(json!({ "Test": ["NONE"] })).ok();
@@ -177,20 +173,48 @@ impl Spec {
         }
         let labels = body.labels.get_or_insert_default();
         labels.insert(LABEL.into(), env!("CARGO_PKG_VERSION").into());
-        labels.insert(HELLO.into(), hello.to_string());
         labels.extend(owner::labels());
-        Ok(Self {
-            image,
+        let spec = Self {
             pull: own.pull,
             platform: own.platform.unwrap_or_default(),
-            name: own
-                .name
-                .unwrap_or_else(|| format!("docker-exec-{}", Uuid::new_v4())),
+            named: own.name.is_some(),
+            name: own.name.unwrap_or_default(),
             tty: own.tty,
-            shell,
-            hello,
+            shell: own.shell.unwrap_or_default(),
+            hello: Uuid::nil(),
+            image: String::new(),
             body,
-        })
+        };
+        Ok(spec.from_image(image))
+    }
+
+    /// Whether there can't be two at a time: of a name, a port or an address.
+    pub fn exclusive(&self) -> bool {
+        let host = self.body.host_config.as_ref();
+        let ports = host.and_then(|host| host.port_bindings.as_ref());
+        let networks = self.body.networking_config.as_ref();
+        self.named || ports.is_some_and(|ports| !ports.is_empty()) || networks.is_some()
+    }
+
+    /// The same for another container, made from this image.
+    pub fn from_image(&self, image: String) -> Self {
+        let (mut spec, hello) = (self.clone(), Uuid::new_v4());
+        let body = &mut spec.body;
+        body.image = Some(image.clone());
+        body.entrypoint = Some(match self.tty {
+            true => script::letterbox(&hello),
+            false => script::leash(&self.shell, &hello),
+        });
+        let labels = body.labels.get_or_insert_default();
+        labels.insert(HELLO.into(), hello.to_string());
+        if !self.named {
+            spec.name = format!("docker-exec-{}", Uuid::new_v4());
+        }
+        Self {
+            image,
+            hello,
+            ..spec
+        }
     }
 }
 

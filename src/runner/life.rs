@@ -1,16 +1,15 @@
-//! The life of a runner's container: create, attach, launch, and stop at any time.
+//! The life of a runner's container: create, attach, launch; and again, with `reset`.
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::runtime::Handle;
 use tokio::sync::MutexGuard;
-use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::beside::beside;
+use super::end::remove_unborn;
 use super::{Event, Runner};
 use crate::engine::spec::{Pull, Spec};
 use crate::engine::terminal::Output;
@@ -20,28 +19,34 @@ use crate::error::{Error, Result};
 use crate::session::tap::{self, Tap};
 use crate::session::{Session, Wiring};
 
-/// What a program's end may be held up by one container that doesn't run yet.
-const LAST_MOMENT: Duration = Duration::from_secs(3);
-
-/// The pause between two looks for a container that is being made.
-const AGAIN: Duration = Duration::from_millis(10);
-
 const STARTING: &str = " while it was starting";
 
 /// How far the container is.
 pub(super) enum Life {
     None,
     Created(Made),
-    Attached(Made, Wire),
-    Started(Made),
+    /// With the id of its image.
+    Attached(Made, String, Wire),
+    Started(Made, String),
 }
 
 #[derive(Clone)]
 pub(super) struct Made {
-    engine: Engine,
+    pub engine: Engine,
     spec: Arc<Spec>,
-    id: String,
-    runtime: Handle,
+    pub id: String,
+    pub runtime: Handle,
+}
+
+impl Made {
+    fn new(engine: &Engine, spec: Spec, id: String) -> Self {
+        Self {
+            engine: engine.clone(),
+            spec: Arc::new(spec),
+            id,
+            runtime: Handle::current(),
+        }
+    }
 }
 
 pub(super) struct Wire {
@@ -59,33 +64,59 @@ impl Runner {
             return Err(Error::AlreadyStarted);
         };
         let engine = self.unless_stopped(turn, self.engine()).await?;
-        self.front().unborn = Some(spec.hello);
-        // Looked at after that, as discard() does it the other way round.
-        if self.turn() != turn {
-            self.front().unborn = None;
-            return Err(Error::Stopped(STARTING));
-        }
-        let id = match self.make(engine, &spec, turn).await {
-            Ok(id) => id,
-            Err(error) => {
-                self.front().unborn = None;
-                // The engine may have made it without our knowing.
-                let answered = matches!(error, Error::Refused { .. } | Error::Stopped(_));
-                if !answered {
-                    remove_unborn(engine, &spec.hello, false).await;
-                }
-                return Err(error);
-            }
-        };
-        let made = Made {
-            engine: engine.clone(),
-            spec: Arc::new(spec),
-            id: id.clone(),
-            runtime: Handle::current(),
-        };
-        *life = Life::Created(made);
-        self.front().stopped = false;
+        let making = self.make(engine, &spec, turn);
+        let id = self.bear(engine, &spec.hello, turn, making).await?;
+        *life = Life::Created(Made::new(engine, spec, id.clone()));
         Ok(id)
+    }
+
+    /// Puts a fresh container in the place of the one that was started: with the same
+    /// settings, and from the same image. Gives its id; it's to be attached to and launched.
+    /// What runs or waits in the old one fails with [`Error::Stopped`].
+    pub async fn reset(&self, turn: u32) -> Result<String> {
+        let mut life = self.step(turn)?;
+        let (old, image) = match &*life {
+            Life::Started(made, image) => (made.clone(), image.clone()),
+            _ => return Err(Error::NotStarted("reset()")),
+        };
+        let (engine, spec) = (&old.engine, old.spec.from_image(image));
+        self.close_all().await;
+        let (of, container) = (engine.clone(), old.id.clone());
+        let removing = tokio::spawn(async move { container::remove(&of, &container).await });
+        self.front().removing = Some(removing);
+        if spec.exclusive() {
+            self.removed().await?;
+        }
+        let creating = container::create(engine, &spec);
+        let id = self.bear(engine, &spec.hello, turn, creating).await?;
+        *life = Life::Created(Made::new(engine, spec, id.clone()));
+        Ok(id)
+    }
+
+    /// Has a container made, so that it can be found whatever becomes of it.
+    async fn bear(
+        &self,
+        engine: &Engine,
+        hello: &Uuid,
+        turn: u32,
+        making: impl Future<Output = Result<String>>,
+    ) -> Result<String> {
+        self.front().unborn = Some(*hello);
+        // Looked at after that, as discard() does it the other way round.
+        let made = match self.turn() == turn {
+            true => making.await,
+            false => Err(Error::Stopped(STARTING)),
+        };
+        let Err(error) = &made else {
+            self.front().stopped = false;
+            return made;
+        };
+        self.front().unborn = None;
+        // The engine may have made it without our knowing.
+        if !matches!(error, Error::Refused { .. } | Error::Stopped(_)) {
+            remove_unborn(engine, hello, false).await;
+        }
+        made
     }
 
     /// What a start's steps are to be given, asked for when it begins: a stop that is asked
@@ -129,22 +160,23 @@ impl Runner {
             Life::None => return Err(Error::NotStarted("attachContainer()")),
             _ => return Err(Error::AlreadyStarted),
         };
-        let connection = self
-            .unless_stopped(turn, container::attach(&made.engine, &made.id))
-            .await?;
+        let (engine, id) = (&made.engine, &made.id);
+        let attaching =
+            async { tokio::try_join!(container::attach(engine, id), container::image(engine, id)) };
+        let (connection, image) = self.unless_stopped(turn, attaching).await?;
         let (output, input) = split(connection);
         let on_event = self.on_event.clone();
         let (tap, reader) = tap::tap(move || on_event(Event::Readable));
         self.front().tap = Some(reader);
-        *life = Life::Attached(made, Wire { output, input, tap });
+        *life = Life::Attached(made, image, Wire { output, input, tap });
         Ok(())
     }
 
     /// Starts the container that was attached to, and waits for its shell.
     pub async fn launch(&self, turn: u32) -> Result<()> {
         let mut life = self.step(turn)?;
-        let (made, wire) = match std::mem::replace(&mut *life, Life::None) {
-            Life::Attached(made, wire) => (made, wire),
+        let (made, image, wire) = match std::mem::replace(&mut *life, Life::None) {
+            Life::Attached(made, image, wire) => (made, image, wire),
             other => {
                 let early = matches!(other, Life::None | Life::Created(_));
                 *life = other;
@@ -155,7 +187,7 @@ impl Runner {
                 });
             }
         };
-        *life = Life::Started(made.clone());
+        *life = Life::Started(made.clone(), image);
         let opened = self.unless_stopped(turn, self.open(&made, wire)).await;
         let session = opened.map_err(|error| match error {
             Error::NoShell(reason) => Error::ImageUnsuitable {
@@ -164,6 +196,7 @@ impl Runner {
             },
             error => error,
         })?;
+        self.removed().await?;
         let mut front = self.front();
         front.session = Some(Arc::new(session));
         front.place = Some((made.engine.clone(), made.id.clone()));
@@ -197,73 +230,6 @@ impl Runner {
         Session::open(wiring, move |reason| on_event(Event::Ended(reason))).await
     }
 
-    /// Has whatever step is under way fail with [`Error::Stopped`], and those that are still
-    /// to begin in its turn.
-    pub fn interrupt(&self) {
-        self.stops
-            .send_modify(|stops| *stops = stops.wrapping_add(1));
-    }
-
-    /// Ends whatever there is, and returns when the container is gone. Commands that run or
-    /// wait fail with [`Error::Stopped`]. Nothing to end is as good. May be tried again when
-    /// it fails.
-    pub async fn stop(&self) -> Result<()> {
-        let mut life = self.life.lock().await;
-        let ended = std::mem::replace(&mut *life, Life::None);
-        let (Life::Created(made) | Life::Attached(made, _) | Life::Started(made)) = ended else {
-            return Ok(());
-        };
-        let session = {
-            let mut front = self.front();
-            front.stopped = true;
-            front.unborn = None;
-            front.screen = None;
-            front.place = None;
-            for session in front
-                .sessions
-                .drain(..)
-                .filter_map(|session| session.upgrade())
-            {
-                session.close(Error::Stopped(""));
-            }
-            front.session.take()
-        };
-        if let Some(session) = session {
-            session.close(Error::Stopped(""));
-            session.ended().await;
-        }
-        let removed = container::remove(&made.engine, &made.id).await;
-        if removed.is_err() {
-            *life = Life::Started(made);
-        }
-        removed
-    }
-
-    /// Removes a container that doesn't run yet, when the program is about to end: nothing
-    /// else would. Blocks the thread for at most three seconds; what fails by then
-    /// stays.
-    pub fn discard(&self) {
-        self.interrupt();
-        let Some(hello) = self.front().unborn.take() else {
-            return;
-        };
-        let (options, environment) = (self.options.clone(), self.environment.clone());
-        // A thread of its own: the runtime may be ending too.
-        let discard = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            let removal = async {
-                let engine = Engine::connect_in(&options, &environment).await?;
-                remove_unborn(&engine, &hello, true).await;
-                Ok::<_, Error>(())
-            };
-            let _ = runtime.block_on(async { timeout(LAST_MOMENT, removal).await });
-            std::io::Result::Ok(())
-        });
-        let _ = discard.join();
-    }
-
     async fn unless_stopped<T>(
         &self,
         turn: u32,
@@ -274,35 +240,6 @@ impl Runner {
             biased;
             _ = stops.wait_for(|stops| *stops != turn) => Err(Error::Stopped(STARTING)),
             result = work => result,
-        }
-    }
-}
-
-/// Removes the container that was made, or is just being made, to say this hello, for at
-/// most [`LAST_MOMENT`]. With `coming`, it's waited for, and tried again until it's gone: an
-/// engine lists a container before it can be removed, and one that is starting may refuse.
-async fn remove_unborn(engine: &Engine, hello: &Uuid, coming: bool) {
-    let removal = async {
-        let mut seen = !coming;
-        loop {
-            match container::remove_labelled(engine, hello).await {
-                Ok(true) => seen = true,
-                Ok(false) if seen => return,
-                Err(_) if !coming => return,
-                Ok(false) | Err(_) => {}
-            }
-            sleep(AGAIN).await;
-        }
-    };
-    let _ = timeout(LAST_MOMENT, removal).await;
-}
-
-/// A container that runs ends with its connection; one that doesn't yet has to be removed.
-impl Drop for Runner {
-    fn drop(&mut self) {
-        if let Life::Created(made) | Life::Attached(made, _) = self.life.get_mut() {
-            let (made, runtime) = (made.clone(), made.runtime.clone());
-            runtime.spawn(async move { container::remove(&made.engine, &made.id).await });
         }
     }
 }

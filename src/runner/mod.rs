@@ -1,12 +1,13 @@
 //! One runner: at most one container at a time, and the sessions in it.
 //!
-//! - `life`: from create to remove; every step may be overtaken by [`Runner::stop`], and
-//!   what fails half-way is undone
+//! - `life`: from create to launch; every step may be overtaken by [`Runner::stop`], and
+//!   what fails half-way is undone; `end`: whatever ends it
 //! - `beside`: more sessions in the same container
 //! - `process`: programs of their own in it
 //! - `files`: trees of files into it and out of it
 
 mod beside;
+mod end;
 mod files;
 mod life;
 pub mod process;
@@ -16,12 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use bollard::models::CreateImageInfo;
 use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
-use crate::engine::transport::Engine;
 use crate::engine::owner::{self, Pruned};
+use crate::engine::transport::Engine;
 use crate::engine::{image, input, terminal};
 use crate::error::{Error, Result};
 use crate::session::tap::{Taken, TapReader};
@@ -73,6 +75,8 @@ struct Front {
     place: Option<(Engine, String)>,
     /// What a container says hello with that is being made, and doesn't run yet.
     unborn: Option<Uuid>,
+    /// Removes the container that a reset has replaced.
+    removing: Option<JoinHandle<Result<()>>>,
     screen: Option<(Engine, String, mpsc::Sender<Bytes>)>,
     /// Those beside it.
     sessions: Vec<Weak<Session>>,
