@@ -6,7 +6,7 @@
 const { NativeRunner } = require('./native.js')
 const { DockerExecError, ExecError, describe, invalid, toError, unwrap } = require('./lib/errors.js')
 const files = require('./lib/files.js')
-const { containerId, engineOptions, jsonOptions } = require('./lib/options.js')
+const { buildOptions, containerId, engineOptions, jsonOptions, startOptions } = require('./lib/options.js')
 const { ContainerProcess } = require('./lib/process.js')
 const { quote } = require('./lib/quote.js')
 const { DockerSession } = require('./lib/session.js')
@@ -44,6 +44,26 @@ class DockerRunner extends Shell {
     return Object.freeze(pruned)
   }
 
+  static async build(options, engine) {
+    const { json, onProgress, signal } = buildOptions(options)
+    const runner = new DockerRunner(engine)
+    if (onProgress) runner.on('build:progress', onProgress)
+    const native = runner[kNative]
+    const abort = () => native.stop()
+    const turn = native.turn()
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      return unwrap(await native.build(json, turn))
+    } catch (error) {
+      if (error.code !== 'ERR_STOPPED') throw error
+      throw new DockerExecError('the build was aborted', 'ERR_ABORTED', { cause: signal.reason })
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      runner.removeAllListeners()
+    }
+  }
+
   async start(options) {
     return this.#launch(await this.createContainer(options))
   }
@@ -76,6 +96,10 @@ class DockerRunner extends Shell {
 
   async [Symbol.asyncDispose]() {
     await this.stop()
+  }
+
+  async commit(options) {
+    return unwrap(await this[kNative].commit(jsonOptions(options, 'commit')))
   }
 
   async session(options) {
@@ -128,7 +152,7 @@ class DockerRunner extends Shell {
     ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn({ ...checked, endless: true }, listener), file, args)
 
   async createContainer(options) {
-    const json = jsonOptions(options, 'start')
+    const json = startOptions(options)
     const container = await this.#create((turn) => this[kNative].create(json, turn))
     this.#terminal = options?.Tty === true
     return container
@@ -214,8 +238,8 @@ class DockerRunner extends Shell {
   }
 
   [kEvent](name, detail) {
-    if (name === 'pull') this.emit('pull:progress', JSON.parse(detail.progress))
-    else this.#ended(detail.failure)
+    if (name === 'ended') this.#ended(detail.failure)
+    else this.emit(`${name}:progress`, JSON.parse(detail.progress))
   }
 
   #ended(failure) {

@@ -6,20 +6,10 @@
 const assert = require('node:assert')
 const { execFile } = require('node:child_process')
 const { describe, test } = require('node:test')
-const { DockerRunner, SOCKET, timeout } = require('./helpers.js')
+const { DockerRunner, SOCKET, random, timeout } = require('./helpers.js')
 
 const SCRIPTS = 150
 const SHELLS = { bash: 'bash', dash: 'sh', busybox: 'sh' }
-
-/** Numbers from 0 to below `n`, the same in every run of one seed. (Mulberry32.) */
-function random(seed) {
-  return (n) => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % n
-  }
-}
 
 /** Scripts of a shell, with nothing in them that depends on time, or on where they run. */
 function generator(number) {

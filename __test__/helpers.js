@@ -142,6 +142,16 @@ const sleeping = (runner, n) => runner.exec(`
     [ $n = ${n} ]
   do :; done`, { timeout: 20_000 })
 
+/** Numbers from 0 to below `n`, the same in every run of one seed. (Mulberry32.) */
+function random(seed) {
+  return (n) => {
+    seed = (seed + 0x6d2b79f5) | 0
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) % n
+  }
+}
+
 /** How each promise ended, in words. */
 async function outcomes(promises) {
   const word = ({ status, value, reason }) => status === 'fulfilled' ? value : reason?.code ?? reason
@@ -182,5 +192,5 @@ function node(t, script, { options = {}, env = {}, flags = [], by = [] } = {}) {
 
 module.exports = {
   BASH, LABEL, SOCKET, TCP_PORT, DockerRunner,
-  api, awake, bare, gone, inspect, mine, node, outcomes, reading, shared, sleeping, started, timeout, typed
+  api, awake, bare, gone, inspect, mine, node, outcomes, random, reading, shared, sleeping, started, timeout, typed
 }

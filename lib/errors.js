@@ -26,8 +26,9 @@ for (const type of [DockerExecError, ExecError]) {
 const SHOWN = 2000
 
 /** The error that a failure of the addon stands for. */
-function toError({ code, message, status }) {
-  return new DockerExecError(message, code, status == null ? undefined : { status })
+function toError({ code, message, ...details }) {
+  const known = Object.entries(details).filter(([, value]) => value != null)
+  return new DockerExecError(message, code, Object.fromEntries(known))
 }
 
 /** The error of a command: why it has no exit code, or what its result says. */

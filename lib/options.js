@@ -2,6 +2,7 @@
 
 // Reads what callers pass: docker-exec's and dockerode's spellings in, checked values out.
 
+const { fileURLToPath } = require('node:url')
 const { describe, invalid } = require('./errors.js')
 
 /** The longest time that the addon takes, in milliseconds. */
@@ -33,6 +34,22 @@ function jsonOptions(options, call) {
     return value
   })
 }
+
+/** What `build()` is told, and what it's to tell. */
+function buildOptions(options) {
+  const { onProgress, signal, ...rest } = object(options, 'build options')
+  if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`build option onProgress must be a function, not ${describe(onProgress)}`)
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid(`build option signal must be an AbortSignal, not ${describe(signal)}`)
+  return { json: jsonOptions(withPath(rest), 'build'), onProgress, signal }
+}
+
+/** `start()`'s options, for the addon. */
+function startOptions(options) {
+  const { Build, ...rest } = object(options, 'start options')
+  return jsonOptions(Build == null ? rest : { ...rest, Build: withPath(object(Build, 'start option Build')) }, 'start')
+}
+
+const withPath = (options) => options.context instanceof URL ? { ...options, context: fileURLToPath(options.context) } : options
 
 /**
  * The options of `exec()` or `spawn()`, with their defaults. `rules` say for a name what its
@@ -112,4 +129,4 @@ function time(value, name) {
   return value
 }
 
-module.exports = { checkOptions, containerId, engineOptions, environment, isText, jsonOptions, milliseconds, whole }
+module.exports = { buildOptions, checkOptions, containerId, engineOptions, environment, isText, jsonOptions, milliseconds, startOptions, whole }

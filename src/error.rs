@@ -6,6 +6,9 @@ use std::time::Duration;
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Bytes of an output that a message shows: the last ones tell most.
+const SHOWN: usize = 2000;
+
 /// One failure. It can be cloned, because one lost connection fails every queued command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -74,6 +77,17 @@ pub enum Error {
     Pull {
         /// The image as it was asked for.
         image: String,
+        /// The engine's own words.
+        reason: String,
+    },
+
+    /// `ERR_BUILD_FAILED`, the caller: an image can't be built.
+    #[error("the build failed{}: {reason}{}", at(step), below(output))]
+    Build {
+        /// The instruction, in the engine's words; empty before the first.
+        step: String,
+        /// The end of what it printed.
+        output: String,
         /// The engine's own words.
         reason: String,
     },
@@ -168,6 +182,7 @@ impl Error {
             Self::Refused { .. } => "ERR_ENGINE_RESPONSE",
             Self::ImageNotFound { .. } => "ERR_IMAGE_NOT_FOUND",
             Self::Pull { .. } => "ERR_PULL_FAILED",
+            Self::Build { .. } => "ERR_BUILD_FAILED",
             Self::ImageUnsuitable { .. } | Self::NoShell(_) => "ERR_IMAGE_UNSUITABLE",
             Self::Spawn { .. } => "ERR_SPAWN_FAILED",
             Self::File { .. } => "ERR_FILE",
@@ -178,5 +193,23 @@ impl Error {
             Self::Protocol(_) => "ERR_ENGINE_PROTOCOL",
             Self::ShellRestarted(_) => "ERR_SHELL_RESTARTED",
         }
+    }
+}
+
+fn at(step: &str) -> String {
+    match step {
+        "" => String::new(),
+        step => format!(" at {step}"),
+    }
+}
+
+/// The end of an output, on lines of its own.
+fn below(output: &str) -> String {
+    let output = output.trim();
+    let start = output.len().saturating_sub(SHOWN);
+    let start = (start..).find(|at| output.is_char_boundary(*at));
+    match &output[start.unwrap_or_default()..] {
+        "" => String::new(),
+        end => format!("\n{end}"),
     }
 }

@@ -5,6 +5,7 @@ use napi::bindgen_prelude::{Buffer, FnArgs, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use napi_derive::napi;
+use serde::Serialize;
 
 use super::Failure;
 use crate::error::Result;
@@ -14,7 +15,7 @@ use crate::session::termination::Cause;
 
 /// What comes with an event, by its name:
 /// `settled`: `id` and the outcome, with `failure` or `exitCode`; `output`: `id`, `stream`;
-/// `readable`: nothing; `pull`: `progress`; `ended`: `failure`; `exited`: `failure` or
+/// `readable`: nothing; `pull`, `build`: `progress`; `ended`: `failure`; `exited`: `failure` or
 /// `exitCode`.
 #[napi(object)]
 #[derive(Default)]
@@ -58,16 +59,8 @@ impl Events {
     pub fn event(&self, event: Event) {
         let (name, detail) = match event {
             Event::Readable => ("readable", Detail::default()),
-            Event::Pull(info) => {
-                let progress = serde_json::to_string(&info).ok();
-                (
-                    "pull",
-                    Detail {
-                        progress,
-                        ..Detail::default()
-                    },
-                )
-            }
+            Event::Pull(info) => ("pull", progress(&info)),
+            Event::Build(info) => ("build", progress(&info)),
             Event::Ended(error) => {
                 let failure = Some(Failure::from(&error));
                 (
@@ -126,6 +119,13 @@ impl Events {
                 false => sys::napi_unref_threadsafe_function(env.raw(), self.0.raw()),
             };
         }
+    }
+}
+
+fn progress(info: &impl Serialize) -> Detail {
+    Detail {
+        progress: serde_json::to_string(info).ok(),
+        ..Detail::default()
     }
 }
 

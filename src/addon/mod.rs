@@ -28,19 +28,29 @@ pub struct Failure {
     pub message: String,
     /// The HTTP status, where the engine refused.
     pub status: Option<u32>,
+    /// Of a build: the instruction that failed, and what it printed.
+    pub step: Option<String>,
+    pub output: Option<String>,
 }
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
-        let status = match error {
-            Error::Refused { status, .. } => Some(u32::from(*status)),
-            _ => None,
-        };
-        Self {
+        let mut failure = Self {
             code: error.code().into(),
             message: error.to_string(),
-            status,
+            status: None,
+            step: None,
+            output: None,
+        };
+        match error {
+            Error::Refused { status, .. } => failure.status = Some((*status).into()),
+            Error::Build { step, output, .. } => {
+                failure.step = Some(step.clone()).filter(|step| !step.is_empty());
+                failure.output = Some(output.clone());
+            }
+            _ => {}
         }
+        failure
     }
 }
 

@@ -169,6 +169,20 @@ impl NativeRunner {
         promise(env, async move { runner.pull(&image).await.map(|()| true) })
     }
 
+    /// Builds an image, until `stop`.
+    #[napi]
+    pub fn build<'env>(&self, env: &'env Env, options: String, turn: u32) -> Promise<'env, String> {
+        let runner = self.runner.clone();
+        promise(env, async move { runner.build(&options, turn).await })
+    }
+
+    /// Makes an image of the running container.
+    #[napi]
+    pub fn commit<'env>(&self, env: &'env Env, options: String) -> Promise<'env, String> {
+        let runner = self.runner.clone();
+        promise(env, async move { runner.commit(&options).await })
+    }
+
     /// Puts a folder's content into the container.
     #[napi]
     pub fn upload<'env>(

@@ -103,7 +103,7 @@ fn with_tag(image: &str) -> String {
 
 /// The registry of an image, as docker's configuration names it. The first part of a name
 /// is a registry when it could be no user of Docker Hub.
-fn registry(image: &str) -> &str {
+pub fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some((host, _)) if host == "localhost" || host.contains(['.', ':']) => host,
         _ => DOCKER_HUB,
@@ -112,7 +112,7 @@ fn registry(image: &str) -> &str {
 
 /// Credentials from docker's `config.json` or the helpers that it names; none where none
 /// are configured.
-async fn credentials(registry: &str) -> Result<Option<DockerCredentials>, String> {
+pub async fn credentials(registry: &str) -> Result<Option<DockerCredentials>, String> {
     let server = registry.to_owned();
     let found = tokio::task::spawn_blocking(move || docker_credential::get_credential(&server));
     let found = found.await.map_err(|error| error.to_string())?;

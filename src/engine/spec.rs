@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::build::BuildOptions;
 use super::profile::{self, Limits, Profile};
 use super::{options, owner};
 use crate::error::{Error, Result};
@@ -38,6 +39,8 @@ pub enum Pull {
 pub struct Spec {
     /// The image, as the caller wrote it.
     pub image: String,
+    /// To be built first; then there is no image yet.
+    pub build: Option<BuildOptions>,
     /// When to pull it.
     pub pull: Pull,
     /// `os[/arch[/variant]]`, or empty for the engine's own.
@@ -62,6 +65,8 @@ pub struct Spec {
 struct Own {
     #[serde(rename = "Image")]
     image: Option<String>,
+    #[serde(rename = "Build")]
+    build: Option<BuildOptions>,
     #[serde(rename = "Shell")]
     shell: Option<String>,
     #[serde(rename = "Tty")]
@@ -84,8 +89,9 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "Image",
+    "Build",
     "Shell",
     "Tty",
     "Binds",
@@ -148,6 +154,13 @@ impl Spec {
 
     fn of(own: Own, mut body: ContainerCreateBody) -> Result<Self> {
         let image = own.image.filter(|image| !image.is_empty());
+        if let Some(build) = &own.build {
+            build.check()?;
+            if image.is_some() {
+                let message = "start takes an Image or a Build, not both".into();
+                return Err(Error::Argument(message));
+            }
+        }
         let image = image.unwrap_or_else(|| DEFAULT_IMAGE.into());
         let host = body.host_config.take().unwrap_or_default();
         let mut host = with_volumes(host, own.binds, own.volumes_from);
@@ -175,6 +188,7 @@ impl Spec {
         labels.insert(LABEL.into(), env!("CARGO_PKG_VERSION").into());
         labels.extend(owner::labels());
         let spec = Self {
+            build: own.build,
             pull: own.pull,
             platform: own.platform.unwrap_or_default(),
             named: own.name.is_some(),
@@ -185,7 +199,11 @@ impl Spec {
             image: String::new(),
             body,
         };
-        Ok(spec.from_image(image))
+        let build = spec.build.clone();
+        Ok(Self {
+            build,
+            ..spec.from_image(image)
+        })
     }
 
     /// Whether there can't be two at a time: of a name, a port or an address.

@@ -15,7 +15,7 @@ use super::Runner;
 use super::process::{Process, SpawnOptions, Started};
 use crate::error::{Error, Result};
 use crate::session::Fd;
-use crate::tree::{self, Bounds, Pipe};
+use crate::tree::{self, Bounds, Ignore, Pipe};
 
 /// Pieces of an archive that may wait on the way.
 const PIECES: usize = 16;
@@ -47,7 +47,10 @@ impl Runner {
             ..
         } = self.begin(shell(UNPACK, remote)).await?;
         let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES);
-        let packing = spawn_blocking(move || tree::pack(&local, Pipe::writer(sender)));
+        let packing = spawn_blocking(move || {
+            let writer = Pipe::writer(sender);
+            tree::pack(Some(&local), &Ignore::default(), &[], writer)
+        });
         let writing = async move {
             while let Some(bytes) = pieces.recv().await {
                 if input.write_all(&bytes).await.is_err() {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::beside::beside;
 use super::end::remove_unborn;
 use super::{Event, Runner};
+use crate::engine::build::{self, BuildOptions};
 use crate::engine::spec::{Pull, Spec};
 use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
@@ -64,6 +65,13 @@ impl Runner {
             return Err(Error::AlreadyStarted);
         };
         let engine = self.unless_stopped(turn, self.engine()).await?;
+        let spec = match spec.build.clone() {
+            Some(build) => {
+                let image = self.built(engine, build, turn).await?;
+                spec.from_image(image)
+            }
+            None => spec,
+        };
         let making = self.make(engine, &spec, turn);
         let id = self.bear(engine, &spec.hello, turn, making).await?;
         *life = Life::Created(Made::new(engine, spec, id.clone()));
@@ -144,6 +152,19 @@ impl Runner {
             }
             made => made,
         }
+    }
+
+    async fn built(&self, engine: &Engine, options: BuildOptions, turn: u32) -> Result<String> {
+        let progress = |line| (self.on_event)(Event::Build(line));
+        self.unless_stopped(turn, build::build(engine, options, progress))
+            .await
+    }
+
+    /// Builds an image, until [`interrupt`](Self::interrupt). Gives its id.
+    pub async fn build(&self, options: &str, turn: u32) -> Result<String> {
+        let options = BuildOptions::parse(options)?;
+        let engine = self.unless_stopped(turn, self.engine()).await?;
+        self.built(engine, options, turn).await
     }
 
     async fn fetch(&self, engine: &Engine, spec: &Spec, turn: u32) -> Result<()> {

@@ -20,6 +20,8 @@ use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::engine::build;
+use crate::engine::commit::{self, CommitOptions};
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
 use crate::engine::owner::{self, Pruned};
@@ -37,6 +39,8 @@ pub enum Event {
     Readable,
     /// A line of a pull's progress.
     Pull(CreateImageInfo),
+    /// A line of a build's.
+    Build(build::Progress),
     /// The container has ended, or was stopped, for this reason.
     Ended(Error),
 }
@@ -188,6 +192,13 @@ impl Runner {
     pub async fn pull(&self, image: &str) -> Result<()> {
         let progress = |info| (self.on_event)(Event::Pull(info));
         image::pull(self.engine().await?, image, "", progress).await
+    }
+
+    /// Makes an image of what the running container has become. Gives the image's id.
+    pub async fn commit(&self, options: &str) -> Result<String> {
+        let options = CommitOptions::parse(options)?;
+        let (engine, id) = self.place("commit()")?;
+        commit::commit(&engine, &id, options).await
     }
 
     /// Removes the containers whose owner, a process of this machine, has died.

@@ -1,8 +1,9 @@
 //! Trees of files, to tar and from tar.
 //!
-//! - [`pack()`] makes an archive of a folder
+//! - [`pack()`] makes an archive of a folder, [`Ignore`] says without what
 //! - [`unpack()`] takes one apart that nobody trusts
 
+pub mod ignore;
 mod pack;
 mod unpack;
 
@@ -11,6 +12,7 @@ use std::io::{self, Read, Write};
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
+pub use ignore::Ignore;
 pub use pack::pack;
 pub use unpack::{Partial, unpack};
 
