@@ -107,6 +107,19 @@ declare class DockerRunner extends Shell<DockerRunner.Events> {
    */
   static prune(engine?: DockerRunner.EngineOptions | null): Promise<DockerRunner.Pruned>
 
+  /**
+   * Builds an image, by the engine's classic builder (Engine API, "Build an image"), and
+   * resolves with its id. The context is streamed; `.dockerignore` counts as for the docker
+   * command line. Credentials of base images come from docker's own configuration. Steps that
+   * haven't changed are taken from the engine's cache.
+   *
+   * @param engine Where the engine is, as of the constructor.
+   * @throws (rejects with) `ERR_BUILD_FAILED`; `ERR_FILE` for what can't be read here;
+   *   `ERR_ABORTED` by `signal`: the build ends, and its container goes;
+   *   `ERR_INVALID_ARG_VALUE`, before anything is sent; and engine errors.
+   */
+  static build(options: DockerRunner.BuildOptions & DockerRunner.BuildControl, engine?: DockerRunner.EngineOptions | null): Promise<string>
+
   /** The engine. (In docker-exec this was a dockerode client; here it isn't.) */
   readonly docker: DockerRunner.Docker
 
@@ -123,8 +136,8 @@ declare class DockerRunner extends Shell<DockerRunner.Events> {
    *   `ERR_INVALID_ARG_VALUE`: an option is unknown, of the wrong type, or not yours to set;
    *   `ERR_ALREADY_STARTED`: there is a container, or a start is under way;
    *   `ERR_STOPPED`: `stop()` came first;
-   *   `ERR_IMAGE_NOT_FOUND`, `ERR_PULL_FAILED`, `ERR_IMAGE_UNSUITABLE`: see
-   *   {@link DockerRunner.ErrorCode};
+   *   `ERR_IMAGE_NOT_FOUND`, `ERR_PULL_FAILED`, `ERR_IMAGE_UNSUITABLE`, `ERR_BUILD_FAILED`,
+   *   `ERR_SETUP_FAILED`: see {@link DockerRunner.ErrorCode};
    *   `ERR_ENGINE_UNREACHABLE`, `ERR_ENGINE_TIMEOUT`, `ERR_ENGINE_RESPONSE`,
    *   `ERR_ENGINE_PROTOCOL`, `ERR_CONNECTION_LOST`, `ERR_CONTAINER_GONE`.
    */
@@ -226,6 +239,18 @@ declare class DockerRunner extends Shell<DockerRunner.Events> {
    * @throws (rejects with) as {@link writeFile}; `ERR_UNSAFE_FILES` for what is refused.
    */
   download(remote: string, local: string | URL, options?: DockerRunner.DownloadOptions): Promise<void>
+
+  /**
+   * Makes an image of the container's files, as they are now: await the commands first.
+   * (Engine API, "Create a new image from a container".) What is in a tmpfs or a volume isn't
+   * part of it. It starts what the container's own image starts, has its variables and
+   * `Labels`, and none of a runner's.
+   *
+   * @returns The image's id.
+   * @throws (rejects with) `ERR_NOT_STARTED`, `ERR_STOPPED`, `ERR_INVALID_ARG_VALUE`, and
+   *   engine errors: `ERR_ENGINE_RESPONSE` for a tag that is none.
+   */
+  commit(options?: DockerRunner.CommitOptions | null): Promise<string>
 
   /**
    * Kills the container and removes it, with its anonymous volumes; resolves when it is
@@ -343,6 +368,10 @@ declare namespace DockerRunner {
    * - `ERR_IMAGE_NOT_FOUND`: the engine doesn't have the image, and the registry doesn't
    *   either, or it was not to be asked.
    * - `ERR_PULL_FAILED`: the image can't be had right now; trying again is safe.
+   * - `ERR_BUILD_FAILED`: an image can't be built; `step` is the instruction that failed, if
+   *   it came so far, `output` what that printed.
+   * - `ERR_SETUP_FAILED`: a command of {@link StartOptions.setup} failed: `step`, with its
+   *   `output`; `cause` is the {@link ExecError}.
    * - `ERR_IMAGE_UNSUITABLE`: the image lacks what a session needs: a POSIX `/bin/sh`,
    *   `cat`, and the shell that was asked for.
    * - `ERR_SPAWN_FAILED`: the container has no such program or directory, or the user no
@@ -360,7 +389,7 @@ declare namespace DockerRunner {
    *
    * - `ERR_EXIT_CODE`: the command failed: its exit code isn't 0.
    * - `ERR_TIMEOUT`: it was ended, because {@link ExecOptions.timeout} had passed.
-   * - `ERR_ABORTED` (of a process too): it was ended, or never begun, because
+   * - `ERR_ABORTED` (of a process and a build too): it was ended, or never begun, because
    *   {@link ExecOptions.signal} said so. `cause` is the signal's reason.
    * - `ERR_MAX_BUFFER`: it was ended, because it printed more than
    *   {@link ExecOptions.maxBuffer}.
@@ -379,6 +408,8 @@ declare namespace DockerRunner {
     | 'ERR_ENGINE_PROTOCOL'
     | 'ERR_IMAGE_NOT_FOUND'
     | 'ERR_PULL_FAILED'
+    | 'ERR_BUILD_FAILED'
+    | 'ERR_SETUP_FAILED'
     | 'ERR_IMAGE_UNSUITABLE'
     | 'ERR_SPAWN_FAILED'
     | 'ERR_FILE'
@@ -400,6 +431,10 @@ declare namespace DockerRunner {
     readonly code: ErrorCode
     /** The HTTP status of the engine's answer, with `ERR_ENGINE_RESPONSE`. */
     readonly status?: number
+    /** With `ERR_BUILD_FAILED` the instruction, with `ERR_SETUP_FAILED` the command, that failed. */
+    readonly step?: string
+    /** What that printed, on both streams: the last 64 KiB at least, of a command at the most. */
+    readonly output?: string
   }
 
   /**
@@ -575,6 +610,10 @@ declare namespace DockerRunner {
     error: [error: DockerExecError]
     /** A pull goes on. */
     'pull:progress': [progress: PullProgress]
+    /** The build of {@link StartOptions.Build} goes on. */
+    'build:progress': [progress: BuildProgress]
+    /** A command of {@link StartOptions.setup} prints something. */
+    'setup:progress': [progress: SetupProgress]
   }
 
   /** What a session emits, by name, with its arguments. */
@@ -649,6 +688,67 @@ declare namespace DockerRunner {
     readonly mtime: Date
     readonly uid: number
     readonly gid: number
+  }
+
+  /** What to build an image from: `context`, `dockerfile` or both. */
+  export interface BuildOptions {
+    /** A folder, by its path or a `file:` URL. */
+    context?: string | URL
+    /** The text of a Dockerfile; with `context` in the place of that one's. */
+    dockerfile?: string
+    /** The Dockerfile's path in `context`; `Dockerfile` by default. */
+    file?: string
+    /** `name` or `name:tag`. */
+    tag?: string
+    /** For the Dockerfile's `ARG`. */
+    args?: Readonly<Record<string, string>>
+    /** The stage to build; by default the last. */
+    target?: string
+    labels?: Readonly<Record<string, string>>
+    /** `os[/arch[/variant]]`; by default the engine's own. */
+    platform?: string
+    /** What `RUN` may reach: `none`, `host`, or a network's name; by default the engine's own. */
+    network?: string
+    /** Asks the registry for newer base images. */
+    pull?: boolean
+    /** Does every step anew. */
+    noCache?: boolean
+  }
+
+  /** How {@link DockerRunner.build} tells, and is told. */
+  export interface BuildControl {
+    onProgress?: ((progress: BuildProgress) => void) | undefined
+    /** Ends the build. */
+    signal?: AbortSignal | undefined
+  }
+
+  /** A line of the engine's answer to a build. (Engine API, "Build an image".) */
+  export interface BuildProgress {
+    /** Steps, and what they print. */
+    stream?: string
+    /** Of a base image's pull: the layer, what happens to it, and how many bytes of it. */
+    id?: string
+    status?: string
+    progressDetail?: { current?: number, total?: number }
+  }
+
+  /** What a command of {@link StartOptions.setup} prints, while it comes. */
+  export interface SetupProgress {
+    command: string
+    stream: 'stdout' | 'stderr'
+    data: string
+  }
+
+  /** How {@link DockerRunner.commit} makes an image. */
+  export interface CommitOptions {
+    /** `name` or `name:tag`; by default it has only its id. */
+    tag?: string
+    message?: string
+    author?: string
+    /** Beside the container's own. */
+    labels?: Readonly<Record<string, string>>
+    /** Whether the container stands still meanwhile; `true` by default. */
+    pause?: boolean
   }
 
   /** Limits in plain words. */
@@ -974,6 +1074,28 @@ declare namespace DockerRunner {
   export interface StartOptions {
     /** The image; `ubuntu:24.04` by default. Its ENTRYPOINT and HEALTHCHECK don't run. */
     Image?: string | null
+    /**
+     * What to build the image from, instead of `Image`, each time; what hasn't changed comes
+     * from the engine's cache. Emits `build:progress`.
+     */
+    Build?: BuildOptions | null
+    /**
+     * Commands that make the container ready, run one after the other in a shell of their own;
+     * one that fails makes the start fail with `ERR_SETUP_FAILED`. Emits `setup:progress`.
+     *
+     * Without {@link cache} they run in the container itself, each time, {@link reset} too.
+     */
+    setup?: readonly string[] | null
+    /**
+     * Runs {@link setup} only once, and keeps its image, which is called
+     * `docker-exec-napi/setup` and has the label `docker-exec-napi.setup`; later starts, of
+     * other programs too, begin with that. What counts are the id of the base image, the
+     * commands, `Env` and `Shell`. It's done in a container of its own: as the image's user, in
+     * its directory, with `Env` in the shell's environment (names that a shell can have), with
+     * `HostConfig`, `NetworkingConfig`, `Binds` and `VolumesFrom`, but without `limits`, and
+     * with profile `default` also for `untrusted`. Only files are kept. `false` by default.
+     */
+    cache?: boolean | null
     /** Paths in the container that get an anonymous volume, which goes with it. */
     Volumes?: Record<string, {}> | null
     /** Containers whose volumes are mounted, added to `HostConfig.VolumesFrom`. `''` is none. */

@@ -10,6 +10,7 @@ const { buildOptions, containerId, engineOptions, jsonOptions, startOptions } = 
 const { ContainerProcess } = require('./lib/process.js')
 const { quote } = require('./lib/quote.js')
 const { DockerSession } = require('./lib/session.js')
+const setup = require('./lib/setup.js')
 const { Shell, kEvent, kNative, kType } = require('./lib/shell.js')
 const { ContainerStream } = require('./lib/stream.js')
 
@@ -31,10 +32,17 @@ class DockerRunner extends Shell {
   #terminal = false
   #turn = 0
   #stopping = null
+  /** Where the engine is, as it was given. */
+  #engine
+  /** Commands that are run in every container of this start. */
+  #setup = []
+  /** Has a start that waits for an image fail. */
+  #interrupt = null
   #discard = () => this[kNative].discard()
 
   constructor(options) {
     super()
+    this.#engine = options
     this[kNative] = new NativeRunner(engineOptions(options), Shell.listener(this))
     this.docker = Object.freeze({ engine: async () => unwrap(await this[kNative].engine()) })
   }
@@ -152,10 +160,39 @@ class DockerRunner extends Shell {
     ContainerProcess.spawn(this, (checked, listener) => this[kNative].spawn({ ...checked, endless: true }, listener), file, args)
 
   async createContainer(options) {
-    const json = startOptions(options)
-    const container = await this.#create((turn) => this[kNative].create(json, turn))
-    this.#terminal = options?.Tty === true
+    const { rest, commands, cache } = startOptions(options)
+    const json = jsonOptions(rest, 'start')
+    const container = await this.#create(async (turn) => {
+      const made = cache ? jsonOptions(await this.#setUp(json, commands, turn), 'start') : json
+      return this[kNative].create(made, turn)
+    })
+    this.#terminal = rest.Tty === true
+    this.#setup = cache ? [] : commands
     return container
+  }
+
+  /** The options with the image that the set-up makes, or has made some time, of theirs. */
+  async #setUp(json, commands, turn) {
+    const { Build, ...options } = JSON.parse(json)
+    const base = unwrap(await this[kNative].image(json, turn))
+    const Image = setup.imageTag(base, commands, options)
+    const made = { ...options, Image, pull: 'never' }
+    const found = await this[kNative].image(JSON.stringify(made), turn)
+    if (found.code === 'ERR_IMAGE_NOT_FOUND') await this.#makeImage(Image, { base, commands, options })
+    else unwrap(found)
+    return made
+  }
+
+  async #makeImage(tag, how) {
+    const { endpoint } = await this.docker.engine()
+    const { promise: interrupted, reject } = deferred()
+    this.#interrupt = () => reject(toError({ code: 'ERR_STOPPED', message: 'the runner was stopped while it was starting' }))
+    const tell = (progress) => this.emit('setup:progress', progress)
+    try {
+      await setup.make(endpoint, { runner: new DockerRunner(this.#engine), tag, ...how, tell, interrupted })
+    } finally {
+      this.#interrupt = null
+    }
   }
 
   async #create(create) {
@@ -164,9 +201,13 @@ class DockerRunner extends Shell {
     if (unborn.has(this.#discard)) throw toError({ code: 'ERR_ALREADY_STARTED', message: ALREADY_STARTED })
     const turn = this.#turn = this[kNative].turn()
     unborn.add(this.#discard)
-    const created = await create(turn)
-    if (typeof created !== 'string') unborn.delete(this.#discard)
-    const id = unwrap(created)
+    let id
+    try {
+      id = unwrap(await create(turn))
+    } catch (error) {
+      unborn.delete(this.#discard)
+      throw error
+    }
     this.#gone()
     const { stream } = this
     this.container = Object.freeze({ id })
@@ -189,8 +230,16 @@ class DockerRunner extends Shell {
     this.#own(container)
     unwrap(await this[kNative].launch(this.#turn))
     unborn.delete(this.#discard)
+    if (this.#setup.length > 0) await this.#runSetup()
     this.#started.resolve()
     this.emit('container:start')
+  }
+
+  /** In a shell of its own, so that the runner's is as after a start without. */
+  async #runSetup() {
+    const session = await this.session()
+    await setup.run(session, this.#setup, (progress) => this.emit('setup:progress', progress))
+    await session.close()
   }
 
   waitContainer(container) {
@@ -264,6 +313,7 @@ class DockerRunner extends Shell {
   }
 
   async #end() {
+    this.#interrupt?.()
     const stopping = this[kNative].stop()
     this.#stopping = stopping
     const stopped = await stopping

@@ -68,7 +68,7 @@ describe('README.md', { timeout }, () => {
   test('the codes are those of the sources and of the types', () => {
     const codes = (text) => [...new Set(text.match(/\bERR_[A-Z_]+[A-Z]/g))].sort()
     const documented = table('code').map(([code]) => code.replaceAll('`', '')).sort()
-    assert.deepEqual(documented, codes(file('src/error.rs') + file('lib/exec.js')))
+    assert.deepEqual(documented, codes(file('src/error.rs') + file('lib/exec.js') + file('lib/setup.js')))
     assert.deepEqual(documented, codes(file('index.d.ts').match(/type ErrorCode =\n(?: +\| .*\n)+/)[0]))
   })
 })

@@ -43,10 +43,17 @@ function buildOptions(options) {
   return { json: jsonOptions(withPath(rest), 'build'), onProgress, signal }
 }
 
-/** `start()`'s options, for the addon. */
+/** `start()`'s options: what is for the addon, and what is done before a container is ready. */
 function startOptions(options) {
   const { Build, ...rest } = object(options, 'start options')
-  return jsonOptions(Build == null ? rest : { ...rest, Build: withPath(object(Build, 'start option Build')) }, 'start')
+  const [setup, cache] = [rest.setup ?? [], rest.cache ?? false]
+  delete rest.setup
+  delete rest.cache
+  if (!Array.isArray(setup) || !setup.every(isText)) throw invalid(`start option setup must be an array of commands, not ${describe(setup)}`)
+  if (typeof cache !== 'boolean') throw invalid(`start option cache must be true or false, not ${describe(cache)}`)
+  if (cache && setup.length === 0) throw invalid('start option cache needs a setup: the commands whose result is to be kept')
+  if (Build != null) rest.Build = withPath(object(Build, 'start option Build'))
+  return { rest, commands: [...setup], cache }
 }
 
 const withPath = (options) => options.context instanceof URL ? { ...options, context: fileURLToPath(options.context) } : options

@@ -130,6 +130,13 @@ impl NativeRunner {
         promise(env, async move { runner.create(&options, turn).await })
     }
 
+    /// Gets the image that `create` would use; its id.
+    #[napi]
+    pub fn image<'env>(&self, env: &'env Env, options: String, turn: u32) -> Promise<'env, String> {
+        let runner = self.runner.clone();
+        promise(env, async move { runner.image(&options, turn).await })
+    }
+
     #[napi]
     pub fn attach<'env>(&self, env: &'env Env, turn: u32) -> Promise<'env, bool> {
         let runner = self.runner.clone();

@@ -78,6 +78,34 @@ impl Runner {
         Ok(id)
     }
 
+    /// Gets the image that a container with these options is to be made from: builds it, or
+    /// pulls it where `pull` says so. Gives its id.
+    pub async fn image(&self, options: &str, turn: u32) -> Result<String> {
+        let spec = Spec::parse(options)?;
+        let life = self.step(turn)?;
+        let Life::None = *life else {
+            return Err(Error::AlreadyStarted);
+        };
+        let engine = self.unless_stopped(turn, self.engine()).await?;
+        if let Some(build) = spec.build.clone() {
+            return self.built(engine, build, turn).await;
+        }
+        if spec.pull == Pull::Always {
+            self.fetch(engine, &spec, turn).await?;
+        }
+        let mut found = image::inspect(engine, &spec.image).await?;
+        if found.is_none() && spec.pull == Pull::Missing {
+            self.fetch(engine, &spec, turn).await?;
+            found = image::inspect(engine, &spec.image).await?;
+        }
+        found
+            .and_then(|image| image.id)
+            .ok_or_else(|| Error::ImageNotFound {
+                image: spec.image,
+                reason: "the engine doesn't have it".into(),
+            })
+    }
+
     /// Puts a fresh container in the place of the one that was started: with the same
     /// settings, and from the same image. Gives its id; it's to be attached to and launched.
     /// What runs or waits in the old one fails with [`Error::Stopped`].
