@@ -4,17 +4,15 @@
 
 const assert = require('node:assert')
 const { randomUUID } = require('node:crypto')
-const { after, describe, test } = require('node:test')
+const { after, before, describe, test } = require('node:test')
 const { BASH, DockerRunner, api, mine, outcomes, started, timeout, typed } = require('./helpers.js')
 
 const LABEL = 'docker-exec-napi.setup'
 
-/** The images of set-ups, but those of README.md's examples. */
-async function images() {
-  const { Id } = await api('GET', '/images/ubuntu:24.04/json')
-  const all = await api('GET', `/images/json?filters=${encodeURIComponent(JSON.stringify({ label: [LABEL] }))}`)
-  return all.filter(({ ParentId }) => ParentId !== Id)
-}
+/** What the images of these tests are made of; their images have the label too. */
+const MINE = `docker-exec-napi.set-up-test=${randomUUID()}`
+const from = (image) => `FROM docker-exec-napi/${image}\nLABEL ${MINE}\n`
+const images = () => api('GET', `/images/json?filters=${encodeURIComponent(JSON.stringify({ label: [LABEL, MINE] }))}`)
 
 /** The containers of this process: those that images are made in have no labels of a test. */
 const containers = () => api('GET', `/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify({ label: [`docker-exec-napi.pid=${process.pid}`] }))}`)
@@ -73,7 +71,11 @@ describe('start({ setup })', { timeout }, () => {
 
 describe('start({ setup, cache: true })', { timeout }, () => {
   const made = []
-  after(async () => { for (const tag of made) await api('DELETE', `/images/${tag}?force=1`) })
+  const base = {}
+  before(async () => {
+    for (const image of ['bash', 'busybox']) made.push(base[image] = await DockerRunner.build({ dockerfile: from(image) }))
+  })
+  after(async () => { for (const image of made.reverse()) await api('DELETE', `/images/${image}?force=1`) })
 
   /** Commands that nobody has run yet, and a way to find their image. */
   async function fresh(...commands) {
@@ -89,7 +91,7 @@ describe('start({ setup, cache: true })', { timeout }, () => {
 
   test('runs the commands once, and starts from their image ever after, also untrusted', async (t) => {
     const { setup, found } = await fresh('cd /opt; v=1', 'echo "$v $PWD $SECRET $(id -u)" >/made; echo done')
-    const options = { Image: BASH, Env: ['SECRET=s', 'not.a.name=x'], profile: 'untrusted', setup, cache: true }
+    const options = { Image: base.bash, Env: ['SECRET=s', 'not.a.name=x'], profile: 'untrusted', setup, cache: true }
     const [first, second] = [listening(t), listening(t)]
     await first.runner.start(options)
     assert.equal(first.printed(), 'done\n')
@@ -109,7 +111,7 @@ describe('start({ setup, cache: true })', { timeout }, () => {
 
   test('other commands, variables or images are another image', async (t) => {
     const { setup, found } = await fresh('echo $A >/a')
-    for (const options of [{ Image: BASH, setup }, { Image: BASH, setup: [...setup, 'true'] }, { Image: BASH, setup, Env: ['A=1'] }, { Image: 'docker-exec-napi/busybox', setup }]) {
+    for (const options of [{ Image: base.bash, setup }, { Image: base.bash, setup: [...setup, 'true'] }, { Image: base.bash, setup, Env: ['A=1'] }, { Image: base.busybox, setup }]) {
       const runner = await started(t, { ...options, cache: true })
       assert.equal((await runner.exec('cat /a')).stdout, options.Env ? '1\n' : '\n')
       await runner.stop()
@@ -120,7 +122,7 @@ describe('start({ setup, cache: true })', { timeout }, () => {
   test('what several runners of a program want at once is made once', async (t) => {
     const { setup, found } = await fresh('echo made; sleep 0.3')
     const all = Array.from({ length: 4 }, () => listening(t))
-    await Promise.all(all.map(({ runner }) => runner.start({ Image: BASH, setup, cache: true })))
+    await Promise.all(all.map(({ runner }) => runner.start({ Image: base.bash, setup, cache: true })))
     assert.equal((await found()).length, 1)
     assert.deepEqual(all.map(({ printed }) => printed()), ['made\n', 'made\n', 'made\n', 'made\n'])
   })
@@ -129,7 +131,7 @@ describe('start({ setup, cache: true })', { timeout }, () => {
     const { setup, found } = await fresh('echo it runs', 'until [ -e /go ]; do sleep 0.05; done')
     const one = listening(t)
     const two = listening(t)
-    const options = { Image: BASH, setup, cache: true }
+    const options = { Image: base.bash, setup, cache: true }
     assert.deepEqual(await containers(), [])
     const runs = new Promise((resolve) => one.runner.once('setup:progress', resolve))
     const starts = [outcomes([one.runner.start(options)]), outcomes([two.runner.start(options)])]
@@ -146,7 +148,7 @@ describe('start({ setup, cache: true })', { timeout }, () => {
   test('a command that fails makes no image, and is tried again', async (t) => {
     const { setup, found } = await fresh('echo no >&2; exit 3')
     for (let i = 0; i < 2; i++) {
-      await assert.rejects(new DockerRunner().start({ Image: BASH, setup, cache: true }), typed('ERR_SETUP_FAILED', /set-up command 2 of 2/, /\nno$/))
+      await assert.rejects(new DockerRunner().start({ Image: base.bash, setup, cache: true }), typed('ERR_SETUP_FAILED', /set-up command 2 of 2/, /\nno$/))
     }
     assert.deepEqual(await found(), [])
   })
@@ -154,14 +156,14 @@ describe('start({ setup, cache: true })', { timeout }, () => {
   test('refuses a second start before anything is made', async (t) => {
     const { setup, found } = await fresh()
     const runner = await started(t)
-    await assert.rejects(runner.start({ Image: BASH, setup, cache: true }), typed('ERR_ALREADY_STARTED'))
+    await assert.rejects(runner.start({ Image: base.bash, setup, cache: true }), typed('ERR_ALREADY_STARTED'))
     assert.deepEqual(await found(), [])
     assert.equal(await runner.run('true'), 0)
   })
 
   test('goes with Build', async (t) => {
     const { setup, found } = await fresh('cat /built >/made')
-    const Build = { dockerfile: 'FROM docker-exec-napi/busybox\nRUN echo built >/built\n' }
+    const Build = { dockerfile: `${from('busybox')}RUN echo built >/built\n` }
     const runner = await started(t, { Build, setup, cache: true })
     assert.equal((await runner.exec('cat /made')).stdout, 'built\n')
     await runner.stop()
