@@ -4,14 +4,14 @@
 
 const assert = require('node:assert')
 const { describe, test } = require('node:test')
-const { BASH, DockerRunner, api, mine, started, timeout, typed } = require('./helpers.js')
+const { BASH, DockerRunner, api, forget, mine, started, timeout, typed } = require('./helpers.js')
 
 const image = (id) => api('GET', `/images/${id}/json`)
 
 /** Commits, and removes the image at the end of the test. */
 async function commit(t, runner, options) {
   const id = await runner.commit(options)
-  t.after(() => api('DELETE', `/images/${id}?force=1`))
+  t.after(() => forget(id))
   return id
 }
 

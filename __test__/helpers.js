@@ -34,6 +34,9 @@ async function api(method, path, body, signal) {
 
 const inspect = (id) => api('GET', `/containers/${id}/json`)
 
+/** Removes an image, if it's there, and what it alone was made of. */
+const forget = (image) => api('DELETE', `/images/${image}?force=1`).catch(({ status }) => assert.equal(status, 404))
+
 /**
  * Resolves when the container has been removed; fails when it stays. Asks every second: an
  * engine that is asked just as it removes the container never answers.
@@ -192,5 +195,5 @@ function node(t, script, { options = {}, env = {}, flags = [], by = [] } = {}) {
 
 module.exports = {
   BASH, LABEL, SOCKET, TCP_PORT, DockerRunner,
-  api, awake, bare, gone, inspect, mine, node, outcomes, random, reading, shared, sleeping, started, timeout, typed
+  api, awake, bare, forget, gone, inspect, mine, node, outcomes, random, reading, shared, sleeping, started, timeout, typed
 }

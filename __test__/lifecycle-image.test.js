@@ -5,7 +5,7 @@ const { chmod, mkdtemp, rm, writeFile } = require('node:fs/promises')
 const { tmpdir } = require('node:os')
 const { delimiter, join } = require('node:path')
 const { after, describe, test } = require('node:test')
-const { DockerRunner, api, mine, node, outcomes, started, timeout, typed } = require('./helpers.js')
+const { DockerRunner, api, forget, mine, node, outcomes, started, timeout, typed } = require('./helpers.js')
 
 const OPEN = process.env.DOCKER_EXEC_TEST_REGISTRY
 const CLOSED = process.env.DOCKER_EXEC_TEST_AUTH_REGISTRY
@@ -13,7 +13,6 @@ const USER = process.env.DOCKER_EXEC_TEST_REGISTRY_USER
 const PASSWORD = process.env.DOCKER_EXEC_TEST_REGISTRY_PASSWORD
 assert.ok(OPEN && CLOSED, 'the tests need registries: npm test, or eval "$(scripts/registry env)" before them')
 
-const forget = (image) => api('DELETE', `/images/${image}?force=1`).catch(({ status }) => assert.equal(status, 404))
 const has = (image) => api('GET', `/images/${image}/json`).then(() => true, () => false)
 
 /** start() with these options rejects so, and leaves nothing. */

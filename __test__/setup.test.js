@@ -5,7 +5,7 @@
 const assert = require('node:assert')
 const { randomUUID } = require('node:crypto')
 const { after, before, describe, test } = require('node:test')
-const { BASH, DockerRunner, api, mine, outcomes, started, timeout, typed } = require('./helpers.js')
+const { BASH, DockerRunner, api, forget, mine, outcomes, started, timeout, typed } = require('./helpers.js')
 
 const LABEL = 'docker-exec-napi.setup'
 
@@ -75,7 +75,7 @@ describe('start({ setup, cache: true })', { timeout }, () => {
   before(async () => {
     for (const image of ['bash', 'busybox']) made.push(base[image] = await DockerRunner.build({ dockerfile: from(image) }))
   })
-  after(async () => { for (const image of made.reverse()) await api('DELETE', `/images/${image}?force=1`) })
+  after(async () => { for (const image of made.reverse()) await forget(image) })
 
   /** Commands that nobody has run yet, and a way to find their image. */
   async function fresh(...commands) {
