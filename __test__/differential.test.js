@@ -52,6 +52,7 @@ function generator(number) {
     trap: () => `(trap 'echo bye' EXIT; ${echo()}; exit ${roll(9)})`,
     binary: () => "printf 'a\\000b\\377c'",
     many: () => `i=0; while [ $i -lt ${200 + roll(2000)} ]; do i=$((i + 1)); echo "line $i of many"; done`,
+    broken: () => `(${pick('set -u; echo $unset_', ': ${unset_:?}', '. /nosuch/file || exit', 'eval "(" || exit', 'readonly r=1; r=2', 'unset_=${unset_?}')}; echo not here) 2>/dev/null${pick('; ', ' & wait $!; ', ' | cat; ')}echo "broken $?"`,
     missing: () => `cat /nosuch/${name('file')}`,
     err,
     simple

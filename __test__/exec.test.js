@@ -27,7 +27,7 @@ function describeWith(shell) {
       const result = await runner.exec('echo out; echo err >&2', { all: true })
       assert.deepStrictEqual({ ...result, durationMs: 0 }, {
         command: 'echo out; echo err >&2', exitCode: 0, signal: null, stdout: 'out\n', stderr: 'err\n', all: result.all,
-        durationMs: 0, timedOut: false, aborted: false, truncated: false, shellRestarted: false
+        durationMs: 0, timedOut: false, aborted: false, truncated: false, shellRestarted: false, limit: null
       })
       assert.deepStrictEqual(result.all.split('\n').toSorted(), ['', 'err', 'out'])
       assert.ok(result.durationMs > 0)

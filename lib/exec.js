@@ -22,6 +22,12 @@ const CAUSES = {
   overflow: { code: 'ERR_MAX_BUFFER', message: 'the command was ended because it printed more than maxBuffer' }
 }
 
+const LIMITS = {
+  memory: 'the container ran out of memory: limits.memory',
+  pids: 'the container had no room for another process: limits.pids',
+  disk: 'there was no space left: limits.disk'
+}
+
 /**
  * Runs a command. `submit(text, options)` queues it: gives the addon's half of it, a promise
  * of how it settled, and where to hang its streams. Never throws: whatever is wrong, the
@@ -62,9 +68,10 @@ async function finish(command, options, settled, fed) {
   const cause = CAUSES[detail.cause]
   if (detail.failure) throw toExecError(result, detail.failure, reasonOf(options, detail.failure.code))
   if (!options.reject) return result
-  if (cause) throw toExecError(result, cause, reasonOf(options, cause.code))
+  const why = result.limit === null ? '' : ` (${LIMITS[result.limit]})`
+  if (cause) throw toExecError(result, { code: cause.code, message: cause.message + why }, reasonOf(options, cause.code))
   if (result.exitCode === 0) return result
-  throw toExecError(result, { code: 'ERR_EXIT_CODE', message: `the command failed with exit code ${result.exitCode}` })
+  throw toExecError(result, { code: 'ERR_EXIT_CODE', message: `the command failed with exit code ${result.exitCode}${why}` })
 }
 
 const reasonOf = ({ signal }, code) => code === 'ERR_ABORTED' && signal ? { cause: signal.reason } : undefined
@@ -83,6 +90,7 @@ function toResult(command, { encoding, usage }, detail, inputError) {
     aborted: inputError === undefined && (detail.cause === 'abort' || detail.failure?.code === 'ERR_ABORTED'),
     truncated: detail.truncated ?? false,
     shellRestarted: detail.shellRestarted ?? false,
+    limit: detail.limit ?? null,
     ...(usage && { usage: usageOf(detail) })
   })
 }

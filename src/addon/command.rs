@@ -160,6 +160,7 @@ pub(super) fn submit(
         restore: options.restore,
         control: Some(requests),
         usage: options.usage,
+        explain: true,
         stdin,
     };
     let events = events.clone();

@@ -11,6 +11,7 @@ use super::Failure;
 use crate::error::Result;
 use crate::runner::Event;
 use crate::session::Outcome;
+use crate::session::cgroup::Limit;
 use crate::session::termination::Cause;
 
 /// What comes with an event, by its name:
@@ -37,6 +38,8 @@ pub struct Detail {
     pub cpu_ms: Option<f64>,
     /// Bytes, the container's most at a time.
     pub memory_peak: Option<f64>,
+    /// `memory`, `pids` or `disk`, where the command seems to have failed by it.
+    pub limit: Option<String>,
     /// A line of the engine's progress, as JSON.
     pub progress: Option<String>,
 }
@@ -146,6 +149,7 @@ fn settled(id: u32, outcome: Outcome, kept: bool) -> Detail {
             .usage
             .and_then(|usage| usage.memory)
             .map(|bytes| bytes as f64),
+        limit: outcome.limit.map(|limit| limit_name(limit).to_owned()),
         duration_ms: Some(outcome.duration.as_secs_f64() * 1000.0),
         ..Detail::default()
     }
@@ -156,5 +160,13 @@ fn cause_name(cause: Cause) -> &'static str {
         Cause::Timeout => "timeout",
         Cause::Abort => "abort",
         Cause::Overflow => "overflow",
+    }
+}
+
+fn limit_name(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Memory => "memory",
+        Limit::Pids => "pids",
+        Limit::Disk => "disk",
     }
 }

@@ -42,6 +42,7 @@ impl Runner {
             beside,
             autopsy: Box::pin(autopsy),
             tap,
+            first: false,
             terminal: None,
         };
         let session = Arc::new(Session::open(wiring, ended).await?);

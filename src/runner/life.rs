@@ -266,6 +266,7 @@ impl Runner {
             beside: beside(engine.clone(), id.clone(), None),
             autopsy: Box::pin(container::autopsy(engine.clone(), id.clone())),
             tap: wire.tap,
+            first: true,
             terminal: None,
         };
         if spec.tty {

@@ -2,13 +2,15 @@
 //! comes back on two streams and ends at a mark on each. Nothing here knows Docker or
 //! Node: a session runs against a container, a local `sh`, or another engine.
 //!
-//! - [`script`]: every byte of shell that is sent
+//! - [`script`]: every byte of shell that is sent; [`cgroup`]: what a shell can read of its
+//!   control group
 //! - [`sentinel`]: finds the marks
 //! - [`output`]: what is kept of it for a result; [`tap`]: a way to a reader; both bounded
 //! - [`watchdog`]: finds a shell that can't report any more; [`termination`]: ends a command
 //! - `driver`: the one task that owns the connection; `link`: the connection; `marks`: what
 //!   has come over it
 
+pub mod cgroup;
 mod driver;
 mod link;
 mod marks;
@@ -30,6 +32,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use cgroup::{Limit, Usage};
 use output::Keep;
 use tap::Tap;
 use termination::{Cause, Control, Limits};
@@ -53,15 +56,6 @@ pub type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;
 /// namespace, and gives what it printed.
 pub type Beside = Arc<dyn Fn(Vec<String>) -> Future<Result<String>> + Send + Sync>;
 
-/// What was used of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// Of all processors.
-    pub cpu: Duration,
-    /// The most memory at a time, in bytes, where it's known.
-    pub memory: Option<u64>,
-}
-
 /// What a session is made of: where its leash ([`script::leash`]) runs, as bytes.
 pub struct Wiring<O, I> {
     /// The leash's output.
@@ -76,6 +70,8 @@ pub struct Wiring<O, I> {
     pub autopsy: Future<Error>,
     /// Takes the output that belongs to no result.
     pub tap: Tap,
+    /// It's the first one in its control group, whose limits nothing has reached yet.
+    pub first: bool,
     /// Where the shell runs in a terminal, which is then the only stream of output.
     pub terminal: Option<Terminal>,
 }
@@ -106,6 +102,9 @@ pub struct Command {
     pub control: Option<mpsc::Receiver<Control>>,
     /// Measure what its control group uses while it runs.
     pub usage: bool,
+    /// Look whether a limit of its control group was reached, should it fail: a round trip
+    /// then.
+    pub explain: bool,
     /// Awaited when its turn has come: where its stdin is, as a path in the container.
     pub stdin: Option<Future<Result<String>>>,
 }
@@ -132,6 +131,9 @@ pub struct Outcome {
     /// What was used between its beginning and its end, with [`Command::usage`], where
     /// the shell could read it before and after.
     pub usage: Option<Usage>,
+    /// The limit of its control group that it seems to have failed by, with
+    /// [`Command::explain`]: one that was reached since the last look.
+    pub limit: Option<Limit>,
     /// From the beginning of the command to its end; zero if it never began.
     pub duration: Duration,
 }
@@ -148,6 +150,7 @@ impl Outcome {
             cause: None,
             shell_restarted: false,
             usage: None,
+            limit: None,
             duration: Duration::ZERO,
         }
     }

@@ -1,11 +1,7 @@
 //! Every byte of shell that a session sends: the leash it starts from, and the one line
 //! of a command. Plain POSIX sh; tried on bash, dash and busybox ash.
 
-use std::time::Duration;
-
 use uuid::Uuid;
-
-use super::Usage;
 
 /// The longest command, in bytes. A shell takes 10 MB in seconds; beyond this bound a
 /// file is the better way in.
@@ -202,17 +198,32 @@ pub fn first_line(token: &Uuid, reports: &Reports) -> String {
 /// text has no control characters, and its trace goes to /dev/null. It says the exit code
 /// and the shell's option flags. Only a shell that has ended, is stopped, or doesn't
 /// execute what it reads (`set -n`) leaves it out.
+///
+/// In busybox an error of the shell's own in a subshell (`${x:?}`, no process to be had) brings
+/// the subshell here, behind the `eval`. So where the exit code isn't 0, the process is looked
+/// at: one that isn't the shell reports nothing and exits, as it would have.
 pub fn line(command: &str, token: &Uuid, reports: &Reports) -> String {
     let Reports { fd, prompt } = reports;
-    let mut line = String::with_capacity(command.len() + 256);
+    let mut line = String::with_capacity(command.len() + 512);
     if *prompt {
         line.push_str(&format!("DOCKER_EXEC={token};"));
     }
     line.push_str("\\command eval ");
     quote(command, &mut line);
+    let report = |code: &str| {
+        format!(
+            "\\command printf '\\036{token} %s\\037' \"{code} $-\">{fd}/8;\
+             \\command printf '\\036{token}\\037'>{fd}/9"
+        )
+    };
     line.push_str(&format!(
-        ";{{ \\command printf '\\036{token} %s\\037' \"$? $-\">{fd}/8;\
-         \\command printf '\\036{token}\\037'>{fd}/9;}}>/dev/null 2>&1\n"
+        ";{{ case $? in 0){};;*)DOCKER_EXEC_C=$?;\
+         IFS=' ' \\command read -r DOCKER_EXEC_P DOCKER_EXEC_R</proc/self/stat;\
+         case $DOCKER_EXEC_P in $$){};\\command unset DOCKER_EXEC_C DOCKER_EXEC_P DOCKER_EXEC_R;;\
+         *)! :;;esac;;esac;}}>/dev/null 2>&1\
+         ||case ${{DOCKER_EXEC_C-}} in ?*)\\command exit \"$DOCKER_EXEC_C\";;esac\n",
+        report("0"),
+        report("$DOCKER_EXEC_C"),
     ));
     line
 }
@@ -232,40 +243,6 @@ pub fn snapshot(frame: &Uuid, token: &Uuid, reports: &Reports) -> String {
         token,
         reports,
     )
-}
-
-/// Prints what the shell's control group has used so far, of version 1 or 2: nanoseconds (or
-/// microseconds, as `Nu`) of processors, and the most memory in bytes; between `{frame}`.
-const USAGE: &str = r#"(\command set +eu; cpu= peak=; cd /sys/fs/cgroup
-\command read -r cpu <cpuacct/cpuacct.usage || while \command read -r key value; do
-case $key in usage_usec) cpu=${value}u ;; esac; done <cpu.stat
-\command read -r peak <memory/memory.max_usage_in_bytes || \command read -r peak <memory.peak
-\command printf '%s' "{frame}${cpu} ${peak}{frame}") 2>/dev/null"#;
-
-/// Has the shell print what it has used, framed by `frame`.
-pub fn usage(frame: &Uuid, token: &Uuid, reports: &Reports) -> String {
-    line(
-        &USAGE.replace("{frame}", &frame.to_string()),
-        token,
-        reports,
-    )
-}
-
-/// What the shell printed, and what was printed beside it.
-pub fn read_usage(text: &str, frame: &Uuid) -> (Option<Usage>, String) {
-    let parts: Vec<&str> = text.split(&frame.to_string()).collect();
-    let &[before, usage, after] = &parts[..] else {
-        return (None, parts.concat());
-    };
-    let usage = usage.split_once(' ').and_then(|(cpu, peak)| {
-        let cpu = match cpu.strip_suffix('u') {
-            Some(micros) => Duration::from_micros(micros.parse().ok()?),
-            None => Duration::from_nanos(cpu.parse().ok()?),
-        };
-        let memory = peak.parse().ok();
-        Some(Usage { cpu, memory })
-    });
-    (usage, [before, after].concat())
 }
 
 /// A shell before a command that may have to be ended.

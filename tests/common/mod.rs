@@ -58,6 +58,7 @@ impl Local {
             beside: beside(),
             autopsy: Box::pin(async { Error::Gone("the local shell ended".into()) }),
             tap,
+            first: true,
             terminal: None,
         };
         let why = Arc::new(Mutex::new(None));

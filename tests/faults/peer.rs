@@ -56,6 +56,7 @@ pub fn wired() -> (Wiring<Output, DuplexStream>, Peer) {
         beside: beside(|_| Ok("busy".into())),
         autopsy: async { Error::Gone(WHY.into()) }.boxed(),
         tap,
+        first: true,
         terminal: None,
     };
     let peer = Peer {

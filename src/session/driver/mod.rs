@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::cgroup::{Hits, Usage};
 use super::link::{Link, Outbox};
 use super::marks::{End, Marks};
 use super::output::Sink;
@@ -20,7 +21,7 @@ use super::script::{self, Reports, Snapshot};
 use super::sentinel::{Event, Scanner};
 use super::termination::{Cause, Termination};
 use super::watchdog::{Finding, Watch};
-use super::{Beside, End as Reason, Fd, Outcome, Request, Usage, Wiring};
+use super::{Beside, End as Reason, Fd, Outcome, Request, Wiring};
 use crate::error::{Error, Result};
 
 /// Bytes kept of what a leash says instead of hello.
@@ -89,6 +90,10 @@ struct Driver<O, I> {
     shell: String,
     /// The shell was replaced since the last outcome.
     restarted: bool,
+    /// Nothing has reached the limits of the control group yet.
+    first: bool,
+    /// The limits of the control group, when they were last looked at.
+    hits: Hits,
     /// The shell's option flags, as `$-` had them after the last command.
     flags: String,
 }
@@ -123,6 +128,8 @@ where
             reports: Reports::of("self", false),
             shell: String::new(),
             flags: String::new(),
+            first: wiring.first,
+            hits: Hits::default(),
             restarted: false,
         }
     }
@@ -139,7 +146,11 @@ where
         {
             Ok(End::Mark(pid)) => {
                 self.reports = Reports::of(&pid, self.link.terminal.is_some());
-                self.new_shell().await.map(|()| pid)
+                self.new_shell().await?;
+                if !self.first {
+                    self.limit(&[]).await?;
+                }
+                Ok(pid)
             }
             Ok(_) => Err(Error::Protocol("a report before its shell".into())),
             Err(error @ (Error::Gone(_) | Error::Lost(_) | Error::NoShell(_))) => {
@@ -187,6 +198,7 @@ where
         let Some(done) = ticket.take() else {
             return Ok(());
         };
+        let explain = command.explain;
         let mut sink = Sink::of(command.keep.take());
         let mut run = Run::default();
         let end = self.execute(command, &mut sink, &mut run).await;
@@ -210,6 +222,21 @@ where
             }
             None => (None, Duration::ZERO),
         };
+        let restore = run.snapshot.map(|snapshot| snapshot.restore);
+        let (mut next, mut limit) = (end.map(|_| ()), None);
+        let explained = explain && matches!(exit, Ok(1..));
+        if explained {
+            // Only a shell that lives can tell.
+            if shell_ended {
+                next = self.fresh_shell(restore.clone()).await;
+            }
+            if next.is_ok() {
+                match self.limit(&stderr).await {
+                    Ok(found) => limit = found,
+                    Err(error) => next = Err(error),
+                }
+            }
+        }
         done(Outcome {
             exit,
             stdout,
@@ -219,16 +246,13 @@ where
             cause,
             shell_restarted: shell_ended | std::mem::take(&mut self.restarted),
             usage: run.usage,
+            limit,
             duration,
         });
-        match end {
-            Err(error) => Err(error),
-            Ok(_) if shell_ended => {
-                self.fresh_shell(run.snapshot.map(|snapshot| snapshot.restore))
-                    .await
-            }
-            Ok(_) => Ok(()),
+        if shell_ended && !explained && next.is_ok() {
+            return self.fresh_shell(restore).await;
         }
+        next
     }
 
     /// Reads until the mark of `token` has come on both streams, or the supervisor's has.

@@ -9,12 +9,13 @@ use uuid::Uuid;
 
 use super::{Driver, Run, SHELL_READY};
 use crate::error::{Error, Result};
+use crate::session::cgroup::{self, Hits, Limit, Usage};
 use crate::session::marks::End;
 use crate::session::output::Sink;
 use crate::session::script::{self, Reports, Snapshot};
 use crate::session::termination::Termination;
 use crate::session::watchdog::Watch;
-use crate::session::{Command, Fd, Future, Usage};
+use crate::session::{Command, Fd, Future};
 
 /// Tries to get a snapshot.
 const SNAPSHOTS: usize = 3;
@@ -78,14 +79,35 @@ where
 
     /// What the shell's control group has used so far, if the shell can read that.
     async fn measure(&mut self) -> Result<Option<Usage>> {
+        let printed = self.ask(cgroup::usage).await?;
+        Ok(printed.and_then(|text| Usage::parse(&text)))
+    }
+
+    /// The limit of the control group that was reached since the last look; or that a
+    /// command's words tell of. Not in a shell that would show our line: on a terminal, or
+    /// with `set -x` or `set -v`.
+    pub(super) async fn limit(&mut self, stderr: &[u8]) -> Result<Option<Limit>> {
+        if self.link.terminal.is_some() || self.flags.contains(['x', 'v']) {
+            return Ok(None);
+        }
+        let Some(printed) = self.ask(cgroup::hits).await? else {
+            return Ok(None);
+        };
+        let hits = Hits::parse(&printed);
+        let before = std::mem::replace(&mut self.hits, hits);
+        Ok(hits.since(before, stderr))
+    }
+
+    /// What the shell prints for a script, between two frames.
+    async fn ask(&mut self, script: fn(&Uuid) -> String) -> Result<Option<String>> {
         let frame = Uuid::new_v4();
         let mut sink = Sink::head(script::MAX_COMMAND);
-        let line = |token: &Uuid, reports: &Reports| script::usage(&frame, token, reports);
+        let line = |token: &Uuid, reports: &Reports| script::line(&script(&frame), token, reports);
         self.aside(line, &mut sink).await?;
         let (stdout, stderr, ..) = sink.finish();
-        let (usage, beside) = script::read_usage(&String::from_utf8_lossy(&stdout), &frame);
+        let (printed, beside) = cgroup::framed(&String::from_utf8_lossy(&stdout), &frame);
         self.spilled([Bytes::from(beside), stderr]).await?;
-        Ok(usage)
+        Ok(printed)
     }
 
     /// What came beside an answer: other output.
