@@ -462,6 +462,8 @@ declare namespace DockerRunner {
     readonly aborted: boolean
     readonly truncated: boolean
     readonly shellRestarted: boolean
+    /** As in a result. */
+    readonly limit: 'memory' | 'pids' | 'disk' | null
     readonly usage?: Usage | null
   }
 
@@ -985,6 +987,14 @@ declare namespace DockerRunner {
      * directory and the exported variables that the shell had before the command.
      */
     readonly shellRestarted: boolean
+    /**
+     * The limit of the container that it seems to have failed by, where it failed: `memory`
+     * (a process was killed, since there was none left) and `pids` (one couldn't be started)
+     * as the kernel has counted since the last command that failed, in the whole container;
+     * `disk` where the command's stderr says that no space was left. `null` where none is
+     * known, as in a terminal, or with `set -x`.
+     */
+    readonly limit: 'memory' | 'pids' | 'disk' | null
     /**
      * Only with {@link ExecOptions.usage}; `null` where the shell can't read it in
      * `/sys/fs/cgroup`, or has ended with the command, or shows what it executes (`set -x`).
