@@ -148,7 +148,7 @@ class DockerRunner extends Shell {
   }
 
   async upload(local, remote, options) {
-    await files.upload(this.#program, (...all) => this[kNative].upload(...all), local, remote, options)
+    await files.upload((...all) => this[kNative].upload(...all), local, remote, options)
   }
 
   async download(remote, local, options) {

@@ -122,6 +122,19 @@ describe('files', { timeout }, () => {
     assert.equal((await runner.readFile('/etc/passwd', { maxBytes: 1_000_000 })).includes('root'), true)
   })
 
+  test('many pieces that wait leave no listener behind', async (t) => {
+    const runner = await started(t)
+    const warned = []
+    const listener = (warning) => warned.push(warning.message)
+    process.on('warning', listener)
+    t.after(() => process.off('warning', listener))
+    const pieces = Array.from({ length: 100 }, () => Buffer.alloc(100_000))
+    await runner.writeFile('/tmp/pieces', pieces)
+    assert.equal((await runner.stat('/tmp/pieces')).size, 10_000_000)
+    await new Promise(setImmediate)
+    assert.deepEqual(warned, [])
+  })
+
   test('a slow writer and a slow reader lose nothing', async (t) => {
     const runner = await started(t)
     await runner.writeFile('/tmp/big', (async function * () { for (let i = 0; i < 200; i++) { await new Promise(setImmediate); yield Buffer.alloc(65536, i) } })())

@@ -2,8 +2,6 @@
 
 // Files in the container, through programs in it: as its user, and in whatever it sees.
 
-const { createReadStream } = require('node:fs')
-const fs = require('node:fs/promises')
 const { fileURLToPath } = require('node:url')
 const { DockerExecError, describe, invalid, unwrap } = require('./errors.js')
 const { bytes, isInput, pieces } = require('./input.js')
@@ -69,15 +67,9 @@ async function readdir(start, path) {
   return stdout.toString().split('\0').slice(0, -1).sort()
 }
 
-/** A folder as an archive, a file as it is. */
-async function upload(start, upload, local, remote, options) {
+async function upload(upload, local, remote, options) {
   checkOptions(options, {}, {})
-  const from = localPath(local)
-  const to = inContainer(remote)
-  const info = await fs.stat(from).catch((error) => { throw failed(from, error.message, { cause: error }) })
-  if (info.isDirectory()) return unwrap(await upload(from, to))
-  if (!info.isFile()) throw failed(from, 'it is no file and no folder')
-  await writeFile(start, remote, createReadStream(from), { mode: info.mode & 0o777 })
+  unwrap(await upload(localPath(local), inContainer(remote)))
 }
 
 async function download(download, remote, local, options) {
@@ -119,13 +111,24 @@ async function feed(child, input) {
   try {
     for await (const chunk of input) {
       if (stdin.destroyed) break
-      if (!stdin.write(bytes(chunk))) await new Promise((resolve) => stdin.once('drain', resolve).once('close', resolve))
+      if (!stdin.write(bytes(chunk))) await room(stdin)
     }
     stdin.end()
   } catch (error) {
     child.kill('SIGKILL')
     return error
   }
+}
+
+/** Resolves when a stream takes more, or nothing any more. */
+function room(stream) {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done).off('close', done)
+      resolve()
+    }
+    stream.on('drain', done).on('close', done)
+  })
 }
 
 const failed = (path, reason, details) => new DockerExecError(`${path}: ${reason}`, 'ERR_FILE', details)

@@ -23,6 +23,12 @@ const PIECES: usize = 16;
 /// What is kept of what a program says about its failure, in bytes.
 const WORDS: usize = 4096;
 
+/// Takes a file in, as `$1`, with the mode `$2`; makes the folders it lies in.
+const WRITE: &str = r#"
+case $1 in */*) mkdir -p -- "${1%/*}/" || exit ;; esac
+cat >"$1" && exec chmod "$2" -- "$1"
+"#;
+
 /// Takes an archive in, into the folder `$1`, which is made.
 const UNPACK: &str = r#"mkdir -p -- "$1" && exec tar -x -o -f - -C "$1""#;
 
@@ -34,22 +40,34 @@ exec tar -c -h -f - "./${1##*/}"
 "#;
 
 impl Runner {
-    /// Puts a folder's content into the container's folder `remote`, which is made where it's
-    /// missing.
+    /// Puts a file into the container, as `remote`; or a folder's content into its folder
+    /// `remote`. What is missing above it is made.
     ///
     /// # Errors
     /// [`Error::File`] for what can't be read here, or not be written there.
     pub async fn upload(&self, local: PathBuf, remote: &str) -> Result<()> {
+        let path = local.clone();
+        let metadata = spawn_blocking(move || std::fs::metadata(path)).await;
+        let metadata = metadata.map_err(panicked)?;
+        let metadata = metadata.map_err(|error| Error::file(local.display(), error))?;
+        let mode = format!("{:o}", tree::mode(&metadata));
+        let command = match metadata.is_dir() {
+            true => shell(UNPACK, [remote, ""]),
+            false => shell(WRITE, [remote, &mode]),
+        };
         let Started {
             process,
             mut output,
             mut input,
             ..
-        } = self.begin(shell(UNPACK, remote)).await?;
+        } = self.begin(command).await?;
         let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES);
         let packing = spawn_blocking(move || {
-            let writer = Pipe::writer(sender);
-            tree::pack(Some(&local), &Ignore::default(), &[], writer)
+            let mut writer = Pipe::writer(sender);
+            match metadata.is_dir() {
+                true => tree::pack(Some(&local), &Ignore::default(), &[], writer),
+                false => tree::copy(&local, &mut writer),
+            }
         });
         let writing = async move {
             while let Some(bytes) = pieces.recv().await {
@@ -98,7 +116,7 @@ impl Runner {
     pub async fn download(&self, remote: &str, local: PathBuf, bounds: Bounds) -> Result<()> {
         let partial = tree::Partial::beside(&local)?;
         let folder = partial.path().to_owned();
-        let started = self.begin(shell(PACK, remote)).await?;
+        let started = self.begin(shell(PACK, [remote, ""])).await?;
         let Started {
             process,
             first,
@@ -148,8 +166,8 @@ impl Runner {
     }
 }
 
-fn shell(script: &str, path: &str) -> SpawnOptions {
-    let args = ["-c", script, "files", path];
+fn shell(script: &str, [path, mode]: [&str; 2]) -> SpawnOptions {
+    let args = ["-c", script, "files", path, mode];
     SpawnOptions {
         file: "/bin/sh".into(),
         args: args.map(Into::into).into(),

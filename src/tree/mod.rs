@@ -1,6 +1,7 @@
 //! Trees of files, to tar and from tar.
 //!
-//! - [`pack()`] makes an archive of a folder, [`Ignore`] says without what
+//! - [`pack()`] makes an archive of a folder, [`Ignore`] says without what; [`copy()`] takes a
+//!   file as it is
 //! - [`unpack()`] takes one apart that nobody trusts
 
 pub mod ignore;
@@ -13,11 +14,11 @@ use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
 pub use ignore::Ignore;
-pub use pack::pack;
+pub use pack::{copy, mode, pack};
 pub use unpack::{Partial, unpack};
 
 /// Pieces in which an archive is made, in bytes.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 256 * 1024;
 
 /// How much may come out of a container.
 #[derive(Debug, Clone, Copy)]

@@ -1,12 +1,13 @@
 //! Makes an archive of a folder: links as links, without owners.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{MAIN_SEPARATOR, Path};
 use std::time::UNIX_EPOCH;
 
 use tar::{Builder, EntryType, Header};
 
+use super::PIECE;
 use super::ignore::{Ignore, Look};
 use crate::error::{Error, Result};
 
@@ -39,6 +40,20 @@ pub fn pack(
     }
     let end = archive.into_inner().and_then(|mut writer| writer.flush());
     end.map_err(|error| Error::file("the archive", error))
+}
+
+/// Writes a file's content as it is.
+///
+/// # Errors
+/// [`Error::File`] for what can't be read, and for what is no file.
+pub fn copy(path: &Path, mut writer: impl Write) -> Result<()> {
+    let failed = |error: io::Error| Error::file(path.display(), error);
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::file(path.display(), "it's no file and no folder"));
+    }
+    let file = File::open(path).map_err(failed)?;
+    io::copy(&mut BufReader::with_capacity(PIECE, file), &mut writer).map_err(failed)?;
+    writer.flush().map_err(failed)
 }
 
 struct Packing<'a, W: Write> {
@@ -118,13 +133,14 @@ fn seconds(metadata: &fs::Metadata) -> u64 {
     since.unwrap_or_default().as_secs()
 }
 
+/// Its permissions, without set-user-id bits.
 #[cfg(unix)]
-fn mode(metadata: &fs::Metadata) -> u32 {
+pub fn mode(metadata: &fs::Metadata) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     metadata.permissions().mode() & 0o777
 }
 
 #[cfg(not(unix))]
-fn mode(metadata: &fs::Metadata) -> u32 {
+pub fn mode(metadata: &fs::Metadata) -> u32 {
     if metadata.is_dir() { 0o755 } else { 0o644 }
 }
