@@ -50,6 +50,7 @@ function describeWith(shell) {
     for (const [command, how] of [
       ['set -n', 'deaf'],
       ['command() { :; }', 'deaf'],
+      ['__dx() { :; }', 'deaf'],
       ['ulimit -n 3', 'deaf'],
       ['kill -STOP $$', 'stopped']
     ]) {

@@ -59,7 +59,7 @@ for (const image of ['bash', 'dash', 'busybox']) {
     test('leaves the shell as it is', async () => {
       await runner.it.run('cd /etc; v=kept; IFS=x; set -u; set -f')
       assert.equal(await limit(CHILD), 'memory')
-      assert.equal((await runner.it.exec('echo "$v $PWD $IFS $-"; set | grep DOCKER_EXEC || true')).stdout.replace(/ \S*\n$/, ''), 'kept /etc x')
+      assert.equal((await runner.it.exec('echo "$v $PWD $IFS ${DOCKER_EXEC_C-}${DOCKER_EXEC_F-}${DOCKER_EXEC_L-}."; case $- in *u*) echo u ;; esac')).stdout, 'kept /etc x .\nu\n')
       await runner.it.run("unset IFS; set +uf")
     })
 

@@ -178,7 +178,22 @@ pub const PROMPT: &str = "prompt ";
 /// command's own report means that ^C (or an error) has brought the shell back to it.
 const PROMPTS: &str = r#"PS1="${BASH_VERSION:+\[}$(printf '\036')\$DOCKER_EXEC prompt \$?$(printf '\037')${BASH_VERSION:+\]}$PS1";"#;
 
-/// The first line of a shell: gives up the descriptor its script came on (the shell has
+/// What a shell reports with. `__dx TOKEN` prints the mark of the command before it, with that
+/// one's exit code and the shell's option flags; functions, since a shell reads what it's sent
+/// byte by byte.
+///
+/// In busybox an error of the shell's own in a subshell (`${x:?}`, no process to be had) brings
+/// the subshell here, behind the `eval` of its shell. So where the exit code isn't 0, the
+/// process is looked at. One that isn't the shell reports nothing, and exits, as it would have.
+const REPORT: &str = r#"__dx(){ DOCKER_EXEC_C=$?
+case $DOCKER_EXEC_C in 0);;*)IFS=' ' \command read -r DOCKER_EXEC_P DOCKER_EXEC_R</proc/self/stat
+case $DOCKER_EXEC_P in $$);;*)return 1;;esac;;esac
+\command printf '\036%s %s\037' "$1" "$DOCKER_EXEC_C $-">{fd}/8;\command printf '\036%s\037' "$1">{fd}/9
+\command unset DOCKER_EXEC_C DOCKER_EXEC_P DOCKER_EXEC_R;}
+__dxit(){ case ${DOCKER_EXEC_C-} in ?*)\command exit "$DOCKER_EXEC_C";;esac;}
+"#;
+
+/// The first lines of a shell: gives up the descriptor its script came on (the shell has
 /// its own by now), and reports its process id.
 pub fn first_line(token: &Uuid, reports: &Reports) -> String {
     let Reports { fd, prompt } = reports;
@@ -186,8 +201,10 @@ pub fn first_line(token: &Uuid, reports: &Reports) -> String {
         true => format!("DOCKER_EXEC={token};{PROMPTS}"),
         false => "exec 3<&-;".into(),
     };
+    let report = REPORT.replace("{fd}", fd);
     format!(
-        "{begin}{{ printf '\\036{token} %s\\037' $$>{fd}/8;printf '\\036{token}\\037'>{fd}/9;}}\n"
+        "{begin}{{ printf '\\036{token} %s\\037' $$>{fd}/8;printf '\\036{token}\\037'>{fd}/9;}}\n\
+         {report}"
     )
 }
 
@@ -195,36 +212,16 @@ pub fn first_line(token: &Uuid, reports: &Reports) -> String {
 ///
 /// `\command eval` keeps a syntax error from ending dash, and passes over functions and
 /// aliases of these names. The report can't be seen in the command's output: the typed
-/// text has no control characters, and its trace goes to /dev/null. It says the exit code
-/// and the shell's option flags. Only a shell that has ended, is stopped, or doesn't
-/// execute what it reads (`set -n`) leaves it out.
-///
-/// In busybox an error of the shell's own in a subshell (`${x:?}`, no process to be had) brings
-/// the subshell here, behind the `eval`. So where the exit code isn't 0, the process is looked
-/// at: one that isn't the shell reports nothing and exits, as it would have.
+/// text has no control characters, and its trace goes to /dev/null. Only a shell that has
+/// ended, is stopped, or doesn't execute what it reads (`set -n`) leaves it out.
 pub fn line(command: &str, token: &Uuid, reports: &Reports) -> String {
-    let Reports { fd, prompt } = reports;
-    let mut line = String::with_capacity(command.len() + 512);
-    if *prompt {
+    let mut line = String::with_capacity(command.len() + 256);
+    if reports.prompt {
         line.push_str(&format!("DOCKER_EXEC={token};"));
     }
     line.push_str("\\command eval ");
     quote(command, &mut line);
-    let report = |code: &str| {
-        format!(
-            "\\command printf '\\036{token} %s\\037' \"{code} $-\">{fd}/8;\
-             \\command printf '\\036{token}\\037'>{fd}/9"
-        )
-    };
-    line.push_str(&format!(
-        ";{{ case $? in 0){};;*)DOCKER_EXEC_C=$?;\
-         IFS=' ' \\command read -r DOCKER_EXEC_P DOCKER_EXEC_R</proc/self/stat;\
-         case $DOCKER_EXEC_P in $$){};\\command unset DOCKER_EXEC_C DOCKER_EXEC_P DOCKER_EXEC_R;;\
-         *)! :;;esac;;esac;}}>/dev/null 2>&1\
-         ||case ${{DOCKER_EXEC_C-}} in ?*)\\command exit \"$DOCKER_EXEC_C\";;esac\n",
-        report("0"),
-        report("$DOCKER_EXEC_C"),
-    ));
+    line.push_str(&format!(";{{ __dx {token};}}>/dev/null 2>&1||__dxit\n"));
     line
 }
 

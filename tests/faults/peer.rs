@@ -20,6 +20,9 @@ pub const WHY: &str = "by its test";
 /// Bytes of input that wait for the peer to read.
 pub const INPUT: usize = 1024;
 
+/// Lines of what a shell reports with.
+const REPORT_LINES: usize = 6;
+
 pub type Output = BoxStream<'static, Result<(Fd, Bytes)>>;
 
 /// Says what a leash and a shell would say.
@@ -129,6 +132,9 @@ impl Peer {
         let asked = self.line().await;
         self.nonce = asked.strip_prefix("#@").expect("a nonce").to_owned();
         let token = self.command().await;
+        for _ in 0..REPORT_LINES {
+            self.line().await;
+        }
         self.mark(&token, "8");
     }
 
@@ -158,7 +164,10 @@ impl Peer {
     /// Reads a command's line; the token that it's to be marked with.
     pub async fn command(&mut self) -> String {
         let line = self.line().await;
-        let (_, token) = line.split_once("\\036").expect("a mark in its line");
+        let marked = line
+            .split_once("__dx ")
+            .or_else(|| line.split_once("\\036"));
+        let (_, token) = marked.expect("a mark in its line");
         token[..36].to_owned()
     }
 
