@@ -388,8 +388,9 @@ declare namespace DockerRunner {
    * Of {@link ExecError} only:
    *
    * - `ERR_EXIT_CODE`: the command failed: its exit code isn't 0.
-   * - `ERR_TIMEOUT`: it was ended, because {@link ExecOptions.timeout} had passed.
-   * - `ERR_ABORTED` (of a process and a build too): it was ended, or never begun, because
+   * - `ERR_TIMEOUT`: it was ended, because {@link ExecOptions.timeout} had passed. (Of
+   *   {@link DockerPool.acquire} too: no runner was free in time.)
+   * - `ERR_ABORTED` (of a process, a build and a pool too): it was ended, or never begun, because
    *   {@link ExecOptions.signal} said so. `cause` is the signal's reason.
    * - `ERR_MAX_BUFFER`: it was ended, because it printed more than
    *   {@link ExecOptions.maxBuffer}.
@@ -640,6 +641,94 @@ declare namespace DockerRunner {
      * called again.
      *
      * @throws (rejects with) engine errors.
+     */
+    close(): Promise<void>
+    /** {@link close}, for `await using`. */
+    [Symbol.asyncDispose](): Promise<void>
+  }
+
+  /** What a pool is to be. `undefined` counts as absent. */
+  export interface PoolOptions {
+    /** Runners that are kept ready, 0 to 1,000; 2 by default. */
+    size?: number | undefined
+    /** Containers at a time, those in use too, 1 to 1,000; by default 10, or `size` if that is more. */
+    max?: number | undefined
+    /** What each runner is started with; with `setup` say `cache` too. */
+    start?: StartOptions | undefined
+    /** Where the engine is, as of the runner's constructor. */
+    engine?: EngineOptions | undefined
+    /** Milliseconds, 1 to 2,147,483,647, after which a runner that nobody took is replaced; never by default. */
+    maxAge?: number | undefined
+  }
+
+  export interface AcquireOptions {
+    /** Milliseconds, 0 to 2,147,483,647, that may pass until there is a runner. */
+    timeout?: number | undefined
+    /** Ends the wait. */
+    signal?: AbortSignal | undefined
+  }
+
+  /** How a pool is at the moment. Frozen. */
+  export interface PoolMetrics {
+    /** All containers: `idle`, `starting` and `acquired`. */
+    readonly size: number
+    readonly idle: number
+    readonly starting: number
+    readonly acquired: number
+    /** Those who wait for a runner. */
+    readonly pending: number
+    /** Starts that have failed, so far. */
+    readonly failed: number
+    /** How long the last 100 have waited for their runner: the mean, in milliseconds. */
+    readonly waitMs: number
+  }
+
+  /** What a pool emits, by name, with its arguments. */
+  export interface PoolEvents {
+    /** A runner is ready. */
+    start: [runner: DockerRunner]
+    /** Somebody has got a runner. */
+    acquire: [runner: DockerRunner]
+    /** The container of a runner that somebody had got has ended. */
+    release: [runner: DockerRunner]
+    /** A start has failed, or a container couldn't be removed. Only emitted when somebody listens. */
+    error: [error: DockerExecError]
+  }
+
+  /**
+   * Started runners that nobody has used, ready to be taken: each is given once, and thrown
+   * away when its user stops it. Idle runners are looked at every 5 seconds; one whose
+   * container has ended, or whose shell doesn't answer within a second, is replaced. After a
+   * start that has failed the next begins when somebody waits, or after 100 milliseconds,
+   * doubling to 5 seconds. An idle pool doesn't keep a program alive.
+   */
+  export class DockerPool extends EventEmitter<PoolEvents> {
+    /**
+     * Begins to start runners at once.
+     *
+     * @throws `ERR_INVALID_ARG_VALUE`; what is wrong in `start` shows when a runner is started.
+     */
+    constructor(options?: PoolOptions)
+
+    /**
+     * A started runner, for you alone, in the order of the calls; waits while there are
+     * `max`. Stop it to give its place back: `await using runner = await pool.acquire()`.
+     *
+     * @throws (rejects with) `ERR_TIMEOUT` and `ERR_ABORTED` by the options; `ERR_STOPPED` when
+     *   the pool is closed or drained; what a start has failed with ({@link DockerRunner.start}),
+     *   while it was waited for; `ERR_INVALID_ARG_VALUE`.
+     */
+    acquire(options?: AcquireOptions): Promise<DockerRunner>
+
+    readonly metrics: PoolMetrics
+
+    /** Gives no new promises; serves those who wait, waits until all runners are back, and closes. */
+    drain(): Promise<void>
+
+    /**
+     * Stops all runners at once, also those in use; those who wait get `ERR_STOPPED`.
+     *
+     * @throws (rejects with) as {@link DockerRunner.stop}.
      */
     close(): Promise<void>
     /** {@link close}, for `await using`. */
