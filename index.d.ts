@@ -241,10 +241,10 @@ declare class DockerRunner extends Shell<DockerRunner.Events> {
   download(remote: string, local: string | URL, options?: DockerRunner.DownloadOptions): Promise<void>
 
   /**
-   * Makes an image of the container's files, as they are now: await the commands first.
-   * (Engine API, "Create a new image from a container".) What is in a tmpfs or a volume isn't
-   * part of it. It starts what the container's own image starts, has its variables and
-   * `Labels`, and none of a runner's.
+   * Makes an image of the container's files, as they are now: await the commands first, as
+   * the container isn't paused. (Engine API, "Create a new image from a container".) What is in
+   * a tmpfs or a volume isn't part of it. It starts what the container's own image starts; user,
+   * directory, variables and `Labels` are the container's, and the labels of a runner are empty.
    *
    * @returns The image's id.
    * @throws (rejects with) `ERR_NOT_STARTED`, `ERR_STOPPED`, `ERR_INVALID_ARG_VALUE`, and
@@ -808,6 +808,7 @@ declare namespace DockerRunner {
 
   /** How {@link DockerRunner.build} tells, and is told. */
   export interface BuildControl {
+    /** One that throws ends the build, which rejects with what it threw. */
     onProgress?: ((progress: BuildProgress) => void) | undefined
     /** Ends the build. */
     signal?: AbortSignal | undefined
@@ -838,8 +839,6 @@ declare namespace DockerRunner {
     author?: string
     /** Beside the container's own. */
     labels?: Readonly<Record<string, string>>
-    /** Whether the container stands still meanwhile; `true` by default. */
-    pause?: boolean
   }
 
   /** Limits in plain words. */

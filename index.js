@@ -56,15 +56,22 @@ class DockerRunner extends Shell {
   static async build(options, engine) {
     const { json, onProgress, signal } = buildOptions(options)
     const runner = new DockerRunner(engine)
-    if (onProgress) runner.on('build:progress', onProgress)
     const native = runner[kNative]
     const abort = () => native.stop()
+    let thrown
+    runner.on('build:progress', (progress) => {
+      try { onProgress?.(progress) } catch (error) {
+        thrown ??= { error }
+        abort()
+      }
+    })
     const turn = native.turn()
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
     try {
       return unwrap(await native.build(json, turn))
     } catch (error) {
+      if (thrown) throw thrown.error
       if (error.code !== 'ERR_STOPPED') throw error
       throw new DockerExecError('the build was aborted', 'ERR_ABORTED', { cause: signal.reason })
     } finally {
@@ -174,25 +181,25 @@ class DockerRunner extends Shell {
 
   /** The options with the image that the set-up makes, or has made some time, of theirs. */
   async #setUp(json, commands, turn) {
-    const { Build, ...options } = JSON.parse(json)
-    const base = unwrap(await this[kNative].image(json, turn))
-    const Image = setup.imageTag(base, commands, options)
-    const made = { ...options, Image, pull: 'never' }
-    const found = await this[kNative].image(JSON.stringify(made), turn)
-    if (found.code === 'ERR_IMAGE_NOT_FOUND') await this.#makeImage(Image, { base, commands, options })
-    else unwrap(found)
-    return made
-  }
-
-  async #makeImage(tag, how) {
-    const { endpoint } = await this.docker.engine()
     const { promise: interrupted, reject } = deferred()
-    this.#interrupt = () => reject(toError({ code: 'ERR_STOPPED', message: 'the runner was stopped while it was starting' }))
-    const tell = (progress) => this.emit('setup:progress', progress)
+    const interrupt = this.#interrupt = () => reject(toError({ code: 'ERR_STOPPED', message: 'the runner was stopped while it was starting' }))
+    const unlessStopped = (promise) => Promise.race([promise, interrupted])
     try {
-      await setup.make(endpoint, { runner: new DockerRunner(this.#engine), tag, ...how, tell, interrupted })
+      const { Build, ...options } = JSON.parse(json)
+      const base = unwrap(await unlessStopped(this[kNative].image(json, turn)))
+      const Image = setup.imageTag(base, commands, options)
+      const made = { ...options, Image, pull: 'never' }
+      const found = await unlessStopped(this[kNative].image(JSON.stringify(made), turn))
+      if (found.code !== 'ERR_IMAGE_NOT_FOUND') {
+        unwrap(found)
+        return made
+      }
+      const { endpoint } = await unlessStopped(this.docker.engine())
+      const tell = (progress) => this.emit('setup:progress', progress)
+      await setup.make(endpoint, { runner: new DockerRunner(this.#engine), tag: Image, base, commands, options, tell, interrupted })
+      return made
     } finally {
-      this.#interrupt = null
+      if (this.#interrupt === interrupt) this.#interrupt = null
     }
   }
 
@@ -230,8 +237,10 @@ class DockerRunner extends Shell {
   async startContainer(container) {
     this.#own(container)
     unwrap(await this[kNative].launch(this.#turn))
-    unborn.delete(this.#discard)
     if (this.#setup.length > 0) await this.#runSetup()
+    unborn.delete(this.#discard)
+    // It may have ended by now.
+    if (this.#started === null) throw toError(ENDED)
     this.#started.resolve()
     this.emit('container:start')
   }

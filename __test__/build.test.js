@@ -90,11 +90,23 @@ describe('build()', { timeout }, () => {
     })
   })
 
+  test('a base image may be a variable, or on another line', async (t) => {
+    for (const dockerfile of ['ARG BASE=docker-exec-napi/busybox\nFROM $BASE\n', 'ARG BASE\nFROM ${BASE}:latest\n', 'FROM \\\n  docker-exec-napi/busybox\n', `${FROM}RUN echo "\\\nFROM <x>"\n`]) {
+      await build(t, { dockerfile, args: dockerfile.startsWith('ARG BASE\n') ? { BASE: 'docker-exec-napi/busybox' } : {} })
+    }
+  })
+
+  test('a listener that throws ends it', async () => {
+    const failure = new Error('a listener')
+    await assert.rejects(DockerRunner.build({ dockerfile: FROM, onProgress: () => { throw failure } }), (error) => error === failure)
+  })
+
   for (const [what, options, code, ...words] of [
     ['nothing to build', {}, 'ERR_INVALID_ARG_VALUE', /needs a context/],
     ['a path for a text', { dockerfile: 'Dockerfile.prod' }, 'ERR_INVALID_ARG_VALUE', /has no FROM.*option file/],
     ['a text and a file', { dockerfile: FROM, context: '.', file: 'x' }, 'ERR_INVALID_ARG_VALUE', /dockerfile .* or a file/],
     ['a file elsewhere', { context: '.', file: 'a/../../x' }, 'ERR_INVALID_ARG_VALUE', /in the context/],
+    ['a folder elsewhere', { context: new URL('http://127.0.0.1/x') }, 'ERR_INVALID_ARG_VALUE', /a file: URL/],
     ['an unknown option', { dockerfile: FROM, nocache: true }, 'ERR_INVALID_ARG_VALUE', /option nocache is unknown/],
     ['a wrong type', { dockerfile: FROM, args: { a: 1 } }, 'ERR_INVALID_ARG_VALUE', /option args\.a/],
     ['no function', { dockerfile: FROM, onProgress: 1 }, 'ERR_INVALID_ARG_VALUE', /onProgress/],
@@ -167,7 +179,7 @@ describe('start({ Build })', { timeout }, () => {
       [{ Build: { dockerfile }, image: 'x' }, /image is unknown/], [{ Build: { dockerfile, dir: 'x' } }, /Build\.dir is unknown/]
     ]) await assert.rejects(runner.start(options), typed('ERR_INVALID_ARG_VALUE', ...words))
     await assert.rejects(runner.start({ Build: { dockerfile: `${FROM}RUN false\n` } }), typed('ERR_BUILD_FAILED'))
-    await runner.start({ Build: { dockerfile } })
+    await runner.start({ Build: { dockerfile }, pull: 'always' })
     await assert.rejects(runner.start({ Build: { dockerfile: `${FROM}RUN false\n` } }), typed('ERR_ALREADY_STARTED'))
     await runner.stop()
   })

@@ -58,12 +58,26 @@ describe('commit()', { timeout }, () => {
     assert.ok(![...removed, ...unknown].includes(Id))
   })
 
+  test('does not get in the way of what is being started', async (t) => {
+    const runner = await started(t, { Image: 'docker-exec-napi/busybox' })
+    for (let round = 0; round < 5; round++) {
+      const reads = []
+      for (let i = 0; i < 6; i++) {
+        reads.push(runner.readFile('/etc/passwd'))
+        await new Promise((resolve) => setTimeout(resolve, 3))
+      }
+      await commit(t, runner)
+      await Promise.all(reads)
+    }
+  })
+
   test('refuses what it can not do', async (t) => {
     const runner = new DockerRunner()
     await assert.rejects(runner.commit(), typed('ERR_NOT_STARTED', /commit\(\)/))
     await started(t).then(async (runner) => {
       await assert.rejects(runner.commit({ tags: 'x' }), typed('ERR_INVALID_ARG_VALUE', /commit option tags is unknown/))
       await assert.rejects(runner.commit({ tag: 7 }), typed('ERR_INVALID_ARG_VALUE', /tag/))
+      for (const tag of ['', ':v1']) await assert.rejects(runner.commit({ tag }), typed('ERR_INVALID_ARG_VALUE', /tag needs a name/))
       await assert.rejects(runner.commit({ tag: 'No Name' }), typed('ERR_ENGINE_RESPONSE', /invalid reference format/))
       await runner.stop()
       await assert.rejects(runner.commit(), typed('ERR_STOPPED'))

@@ -65,7 +65,7 @@ for (const image of ['bash', 'dash', 'busybox']) {
 
     test('is told in the error', async () => {
       await assert.rejects(runner.it.exec(CHILD), (error) => {
-        typed('ERR_EXIT_CODE', /ran out of memory: limits\.memory/)(error)
+        typed('ERR_EXIT_CODE', /perhaps since the container ran out of memory: limits\.memory/)(error)
         return error.limit === 'memory'
       })
     })
@@ -80,6 +80,17 @@ for (const image of ['bash', 'dash', 'busybox']) {
     })
   })
 }
+
+test('looking for it sets off no trap for errors', async (t) => {
+  const runner = await started(t)
+  const count = async (fail) => {
+    await runner.run("n=0; trap 'n=$((n+1))' ERR")
+    await fail()
+    return (await runner.exec('echo $n')).stdout
+  }
+  const plain = await count(() => runner.run('false').catch(() => {}))
+  assert.equal(await count(() => runner.exec('false', { reject: false })), plain)
+})
 
 test('a terminal has no hint, and nothing of ours on it', async (t) => {
   const runner = await started(t, { Image: 'docker-exec-napi/bash', Tty: true, limits: { memory: '64m' } })

@@ -96,6 +96,20 @@ describe('reset()', { timeout }, () => {
     })
   })
 
+  test('what is just being opened in the old container ends as with stop()', async (t) => {
+    for (const end of ['reset', 'stop']) {
+      const runner = await started(t)
+      const opening = []
+      for (let i = 0; i < 3; i++) {
+        opening.push(outcomes([runner.readFile('/etc/passwd').then(() => 'read'), runner.session().then(() => 'open'), runner.writeFile('/x', 'y').then(() => 'written')]))
+        await new Promise((resolve) => setTimeout(resolve, 8))
+      }
+      await runner[end]()
+      for (const outcome of (await Promise.all(opening)).flat()) assert.ok(['read', 'open', 'written', 'ERR_STOPPED'].includes(outcome), `${end}: ${outcome}`)
+      await runner.stop()
+    }
+  })
+
   test('a stop() overtakes it, and nothing is left', async (t) => {
     for (const turns of [0, 1, 5, 20]) {
       const own = mine()

@@ -51,6 +51,17 @@ describe('start({ setup })', { timeout }, () => {
     await runner.stop()
   })
 
+  test('is part of the start: a reset() has to wait for it', async (t) => {
+    const runner = new DockerRunner()
+    t.after(() => runner.stop())
+    const runs = new Promise((resolve) => runner.once('setup:progress', resolve))
+    const start = runner.start({ Image: BASH, setup: ['echo it runs; sleep 0.3; echo done >/made'] })
+    await runs
+    await assert.rejects(runner.reset(), typed('ERR_ALREADY_STARTED'))
+    await start
+    assert.equal((await runner.exec('cat /made')).stdout, 'done\n')
+  })
+
   test('a stop() overtakes it', async () => {
     const own = mine()
     const runner = new DockerRunner()
@@ -143,6 +154,38 @@ describe('start({ setup, cache: true })', { timeout }, () => {
     assert.deepEqual(await starts[1], ['ERR_STOPPED'])
     assert.deepEqual(await found(), [])
     assert.deepEqual(await containers(), [])
+  })
+
+  test('a stop() at any moment ends it, and no container comes after it', async (t) => {
+    const { setup, found } = await fresh('sleep 3')
+    for (let i = 0; i < 24; i++) {
+      const runner = new DockerRunner()
+      await runner.docker.engine()
+      const start = outcomes([runner.start({ Image: base.bash, setup, cache: true })])
+      await new Promise((resolve) => setTimeout(resolve, i / 2))
+      await runner.stop()
+      assert.deepEqual(await start, ['ERR_STOPPED'])
+      assert.deepEqual(await containers(), [])
+    }
+    assert.deepEqual(await found(), [])
+  })
+
+  test('variables that a shell does not let be set are no obstacle', async (t) => {
+    const { setup, found } = await fresh('echo "$A" >/made')
+    const runner = await started(t, { Image: base.bash, Env: ['UID=1000', 'A=1'], setup, cache: true })
+    assert.equal((await runner.exec('cat /made')).stdout, '1\n')
+    await found()
+  })
+
+  test('a listener that throws fails its own start, and no other', async (t) => {
+    const { setup, found } = await fresh('echo made; sleep 0.2')
+    const [one, two] = [new DockerRunner(), listening(t)]
+    one.on('setup:progress', () => { throw new Error('a listener') })
+    const starts = [one, two.runner].map((runner) => runner.start({ Image: base.bash, setup, cache: true }))
+    await assert.rejects(starts[0], /^Error: a listener$/)
+    await starts[1]
+    await one.stop()
+    assert.equal((await found()).length, 1)
   })
 
   test('a command that fails makes no image, and is tried again', async (t) => {

@@ -23,9 +23,9 @@ const CAUSES = {
 }
 
 const LIMITS = {
-  memory: 'the container ran out of memory: limits.memory',
-  pids: 'the container had no room for another process: limits.pids',
-  disk: 'there was no space left: limits.disk'
+  memory: 'perhaps since the container ran out of memory: limits.memory',
+  pids: 'perhaps since the container had no room for another process: limits.pids',
+  disk: 'perhaps since there was no space left: limits.disk'
 }
 
 /**

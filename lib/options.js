@@ -49,14 +49,19 @@ function startOptions(options) {
   const [setup, cache] = [rest.setup ?? [], rest.cache ?? false]
   delete rest.setup
   delete rest.cache
-  if (!Array.isArray(setup) || !setup.every(isText)) throw invalid(`start option setup must be an array of commands, not ${describe(setup)}`)
+  if (!Array.isArray(setup) || !setup.every(isText)) throw invalid(`start option setup must be an array of commands, which are strings that aren't empty, not ${describe(setup)}`)
   if (typeof cache !== 'boolean') throw invalid(`start option cache must be true or false, not ${describe(cache)}`)
   if (cache && setup.length === 0) throw invalid('start option cache needs a setup: the commands whose result is to be kept')
   if (Build != null) rest.Build = withPath(object(Build, 'start option Build'))
   return { rest, commands: [...setup], cache }
 }
 
-const withPath = (options) => options.context instanceof URL ? { ...options, context: fileURLToPath(options.context) } : options
+function withPath(options) {
+  const { context } = options
+  if (!(context instanceof URL)) return options
+  if (context.protocol !== 'file:') throw invalid(`build option context must be a folder of this machine, by its path or a file: URL, not ${context}`)
+  return { ...options, context: fileURLToPath(context) }
+}
 
 /**
  * The options of `exec()` or `spawn()`, with their defaults. `rules` say for a name what its

@@ -54,10 +54,13 @@ async function make(place, { runner, tag, base, commands, options, tell, interru
     underWay.set(name, making)
   }
   const { waiting, done } = making
-  const mine = (progress) => tell(progress)
+  let failed
+  const failure = new Promise((resolve, reject) => { failed = reject })
+  // A listener that throws concerns nobody else.
+  const mine = (progress) => { try { tell(progress) } catch (error) { failed(error) } }
   waiting.add(mine)
   try {
-    await Promise.race([done, interrupted])
+    await Promise.race([done, interrupted, failure])
   } finally {
     waiting.delete(mine)
     if (waiting.size === 0) {
@@ -75,7 +78,8 @@ async function build(runner, { tag, base, commands, options, tell }) {
   const variables = (options.Env ?? []).filter((text) => /^[A-Za-z_]\w*=/.test(text))
   for (const text of variables) {
     const [name] = text.split('=', 1)
-    await runner.run(`export ${name}=${quote(text.slice(name.length + 1))}`)
+    // Some shells have some that can't be set (UID in bash).
+    await runner.exec(`export ${name}=${quote(text.slice(name.length + 1))}`, { reject: false })
   }
   await run(runner, commands, tell)
   await runner.commit({ tag, message: 'set up by docker-exec-napi', labels: { [LABEL]: tag } })

@@ -10,7 +10,7 @@ use bollard::models::ProgressDetail;
 use bollard::query_parameters::BuildImageOptions;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use regex_lite::Regex;
+use regex_lite::{Captures, Regex};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -182,6 +182,7 @@ struct Context {
     text: String,
     /// The text of `.dockerignore`.
     ignored: String,
+    args: HashMap<String, String>,
 }
 
 impl Context {
@@ -219,6 +220,7 @@ impl Context {
             dockerfile,
             text,
             ignored: ignored.unwrap_or_default() + &own,
+            args: options.args.clone().unwrap_or_default(),
         })
     }
 
@@ -239,18 +241,44 @@ impl Context {
     ) -> Result<HashMap<String, DockerCredentials>> {
         let mut found = HashMap::new();
         for name in froms(&self.text) {
-            let registry = image::registry(name);
-            let known = found.contains_key(registry);
-            if known || (!pull && image::inspect(engine, name).await?.is_some()) {
+            let name = expand(name, &self.text, &self.args);
+            let registry = image::registry(&name);
+            if found.contains_key(registry) {
                 continue;
             }
+            match image::inspect(engine, &name).await {
+                Ok(Some(_)) if !pull => continue,
+                // Whether it's a name is for the builder to say.
+                Err(Error::Refused { .. }) => continue,
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
             let credentials = image::credentials(registry).await;
-            if let Some(credentials) = credentials.map_err(|reason| unbuilt(name, reason))? {
+            if let Some(credentials) = credentials.map_err(|reason| unbuilt(&name, reason))? {
                 found.insert(registry.to_owned(), credentials);
             }
         }
         Ok(found)
     }
+}
+
+/// The name with the values of `$NAME` and `${NAME}`: the caller's, or those that the
+/// Dockerfile's `ARG` says.
+fn expand(name: &str, text: &str, args: &HashMap<String, String>) -> String {
+    static VARIABLE: LazyLock<Regex> = LazyLock::new(|| regex(r"\$\{?([A-Za-z_]\w*)\}?"));
+    static ARG: LazyLock<Regex> =
+        LazyLock::new(|| regex(r#"(?im)^[ \t]*ARG[ \t]+([A-Za-z_]\w*)="?([^\s"]*)"#));
+    let said: HashMap<&str, &str> = ARG
+        .captures_iter(text)
+        .map(|found| found.extract())
+        .map(|(_, [name, value])| (name, value))
+        .collect();
+    let value = |found: &Captures| {
+        let given = args.get(&found[1]).map(String::as_str);
+        let value = given.or_else(|| said.get(&found[1]).copied());
+        value.unwrap_or_default().to_owned()
+    };
+    VARIABLE.replace_all(name, value).into_owned()
 }
 
 fn unbuilt(image: &str, reason: String) -> Error {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::transport::{Engine, engine_error};
 use super::{container, image, options, owner, spec};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What the image is to be.
 #[derive(Debug, Default, Deserialize)]
@@ -20,17 +20,23 @@ pub struct CommitOptions {
     author: Option<String>,
     /// Added to the container's.
     labels: HashMap<String, String>,
-    /// Whether the container stands still meanwhile; it does if not said.
-    pause: Option<bool>,
 }
 
 impl CommitOptions {
     /// Reads `commit()`'s options, as JSON.
     ///
     /// # Errors
-    /// [`Error::Argument`](crate::error::Error::Argument), by name.
+    /// [`Error::Argument`], by name.
     pub fn parse(text: &str) -> Result<Self> {
-        options::read("commit", options::json(text)?)
+        let options: Self = options::read("commit", options::json(text)?)?;
+        match options.tag.as_deref() {
+            Some(tag) if tag.is_empty() || tag.starts_with(':') => {
+                let message =
+                    format!("commit option tag needs a name: name or name:tag, not {tag:?}");
+                Err(Error::Argument(message))
+            }
+            _ => Ok(options),
+        }
     }
 }
 
@@ -55,7 +61,9 @@ pub async fn commit(engine: &Engine, container: &str, options: CommitOptions) ->
         tag,
         comment: options.message,
         author: options.author,
-        pause: options.pause.unwrap_or(true),
+        // An engine that pauses a container in which a process is just being started waits for
+        // that one for ever, and so does whoever wants to end the container.
+        pause: false,
         changes: None,
     };
     let committed = engine.docker().commit_container(query, config).await;

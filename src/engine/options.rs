@@ -28,10 +28,14 @@ pub fn read<T: DeserializeOwned>(call: &str, value: Value) -> Result<T> {
         path => Error::Argument(format!("{call}: option {path}: {error}")),
     })?;
     match unknown {
-        Some(path) => Err(Error::Argument(format!(
-            "{call} option {path} is unknown: options are spelled as in the Engine API (Image, \
-             Env, HostConfig, …)"
-        ))),
+        Some(path) => {
+            let hint = match call {
+                "build" | "commit" => "",
+                _ => ": options are spelled as in the Engine API (Image, Env, HostConfig, …)",
+            };
+            let message = format!("{call} option {path} is unknown{hint}");
+            Err(Error::Argument(message))
+        }
         None => Ok(parsed),
     }
 }

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use bollard::models::ContainerSummary;
 use bollard::query_parameters::ListContainersOptions;
+use futures_util::future::join_all;
 
 use super::container;
 use super::image;
@@ -124,28 +125,39 @@ pub async fn prune(engine: &Engine) -> Result<Pruned> {
     let listed = engine.docker().list_containers(Some(options)).await;
     let listed = listed.map_err(|error| engine_error("list containers", error))?;
     let (mut pruned, mut failure) = (Pruned::default(), None);
-    for container in listed {
-        let owner = owner(container.labels.as_ref().unwrap_or(&Labels::new()));
-        let Some(id) = container.id.clone().filter(|_| owner != Owner::Alive) else {
-            continue;
-        };
-        let removed = match inherited(engine, &container).await {
-            Ok(true) => continue,
-            Ok(false) if owner == Owner::Dead => container::remove(engine, &id).await,
-            Ok(false) => {
-                pruned.unknown.push(id);
-                continue;
-            }
-            Err(error) => Err(error),
-        };
-        match removed {
-            Ok(()) => pruned.removed.push(id),
+    // All at once: one that can't be removed holds up no other.
+    for settled in join_all(listed.iter().map(|container| settle(engine, container))).await {
+        match settled {
+            Ok(Settled::Removed(id)) => pruned.removed.push(id),
+            Ok(Settled::Unknown(id)) => pruned.unknown.push(id),
+            Ok(Settled::Left) => {}
             Err(error) => {
                 failure.get_or_insert(error);
             }
         }
     }
     failure.map_or(Ok(pruned), Err)
+}
+
+enum Settled {
+    Removed(String),
+    Unknown(String),
+    Left,
+}
+
+async fn settle(engine: &Engine, container: &ContainerSummary) -> Result<Settled> {
+    let owner = owner(container.labels.as_ref().unwrap_or(&Labels::new()));
+    let Some(id) = container.id.clone().filter(|_| owner != Owner::Alive) else {
+        return Ok(Settled::Left);
+    };
+    if inherited(engine, container).await? {
+        return Ok(Settled::Left);
+    }
+    if owner == Owner::Unknown {
+        return Ok(Settled::Unknown(id));
+    }
+    container::remove(engine, &id).await?;
+    Ok(Settled::Removed(id))
 }
 
 /// Whether the labels are its image's, which was made from a container of ours: then it's

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::io::split;
 use uuid::Uuid;
 
-use super::Runner;
+use super::{Runner, why};
 use crate::engine::exec::{self, SessionOptions};
 use crate::engine::transport::Engine;
 use crate::engine::{container, frames};
@@ -25,6 +25,19 @@ impl Runner {
     ) -> Result<(Arc<Session>, Option<String>)> {
         let options = SessionOptions::parse(options)?;
         let (engine, id) = self.place("session()")?;
+        let given_up = self.given_up.subscribe();
+        let opened = self.open_beside(engine, id, options, tap, ended).await;
+        opened.map_err(|error| why(&given_up, error))
+    }
+
+    async fn open_beside(
+        &self,
+        engine: Engine,
+        id: String,
+        options: SessionOptions,
+        tap: Tap,
+        ended: impl FnOnce(Error) + Send + 'static,
+    ) -> Result<(Arc<Session>, Option<String>)> {
         let hello = Uuid::new_v4();
         let user = options.user().map(str::to_owned);
         let beside = beside(engine.clone(), id.clone(), options.user());

@@ -60,6 +60,8 @@ impl Runner {
     /// Ends the sessions: first of all, since an engine does nothing for a container while
     /// output of it isn't read.
     pub(super) async fn close_all(&self) {
+        self.given_up
+            .send_modify(|count| *count = count.wrapping_add(1));
         let session = {
             let mut front = self.front();
             front.stopped = true;

@@ -68,7 +68,10 @@ impl Runner {
         let spec = match spec.build.clone() {
             Some(build) => {
                 let image = self.built(engine, build, turn).await?;
-                spec.from_image(image)
+                Spec {
+                    pull: Pull::Never,
+                    ..spec.from_image(image)
+                }
             }
             None => spec,
         };

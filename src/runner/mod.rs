@@ -68,6 +68,8 @@ pub struct Runner {
     life: tokio::sync::Mutex<Life>,
     /// How many stops were asked for.
     stops: watch::Sender<u32>,
+    /// How many containers were given up, by a stop or a reset.
+    given_up: watch::Sender<u32>,
     front: Mutex<Front>,
 }
 
@@ -98,6 +100,7 @@ impl Runner {
             engine: OnceCell::new(),
             life: tokio::sync::Mutex::new(Life::None),
             stops: watch::Sender::new(0),
+            given_up: watch::Sender::new(0),
             front: Mutex::default(),
         }
     }
@@ -198,7 +201,9 @@ impl Runner {
     pub async fn commit(&self, options: &str) -> Result<String> {
         let options = CommitOptions::parse(options)?;
         let (engine, id) = self.place("commit()")?;
-        commit::commit(&engine, &id, options).await
+        let given_up = self.given_up.subscribe();
+        let committed = commit::commit(&engine, &id, options).await;
+        committed.map_err(|error| why(&given_up, error))
     }
 
     /// Removes the containers whose owner, a process of this machine, has died.
@@ -208,5 +213,14 @@ impl Runner {
 
     fn front(&self) -> MutexGuard<'_, Front> {
         self.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why something failed that used a container: by its being given up, if it was since
+/// `given_up` was subscribed to.
+fn why(given_up: &watch::Receiver<u32>, error: Error) -> Error {
+    match given_up.has_changed() {
+        Ok(false) => error,
+        Ok(true) | Err(_) => Error::Stopped(""),
     }
 }

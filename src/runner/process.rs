@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::Runner;
+use super::{Runner, why};
 use crate::engine::exec;
 use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
@@ -59,9 +59,8 @@ pub struct Process {
     exec: String,
     user: Option<String>,
     pid: u32,
-    /// The runner's, and how many there were when it was started.
-    stops: watch::Receiver<u32>,
-    turn: u32,
+    /// The runner's, seen when it was started.
+    given_up: watch::Receiver<u32>,
 }
 
 /// A process with its streams.
@@ -112,11 +111,9 @@ impl Runner {
     /// As [`Runner::spawn`], with the streams as they are.
     pub(super) async fn begin(&self, options: SpawnOptions) -> Result<Started> {
         let (engine, container) = self.place("spawn()")?;
-        let stops = self.stops.subscribe();
-        let turn = *stops.borrow();
-        let watch = stops.clone();
-        let started = self.start_in(engine, container, options, stops, turn).await;
-        started.map_err(|error| why(&watch, turn, error))
+        let given_up = self.given_up.subscribe();
+        let started = self.start_in(engine, container, options, given_up.clone());
+        started.await.map_err(|error| why(&given_up, error))
     }
 
     async fn start_in(
@@ -124,8 +121,7 @@ impl Runner {
         engine: Engine,
         container: String,
         options: SpawnOptions,
-        stops: watch::Receiver<u32>,
-        turn: u32,
+        given_up: watch::Receiver<u32>,
     ) -> Result<Started> {
         let hello = Uuid::new_v4();
         let command = script::program(&hello, &options.cwd, &options.file, &options.args);
@@ -163,8 +159,7 @@ impl Runner {
             exec,
             user: options.user,
             pid,
-            stops,
-            turn,
+            given_up,
         };
         Ok(Started {
             process,
@@ -208,15 +203,14 @@ impl Process {
         }
     }
 
-    /// Resolves when its runner is to stop.
+    /// Resolves when its container is given up, with its runner at the latest.
     async fn stopped(&self) {
-        let mut stops = self.stops.clone();
-        let _ = stops.wait_for(|stops| *stops != self.turn).await;
+        let _ = self.given_up.clone().changed().await;
     }
 
     /// Why it was lost: with its runner, a stop.
     fn why(&self, error: Error) -> Error {
-        why(&self.stops, self.turn, error)
+        why(&self.given_up, error)
     }
 
     /// Sends it a signal (a name without SIG), and nothing else. As its user, who may do so. One
@@ -268,14 +262,6 @@ async fn greeting(output: &mut Output, hello: Uuid, file: &str) -> Result<(u32, 
     printed.push((Fd::Stdout, scanner.finish()));
     let words: Vec<u8> = printed.into_iter().flat_map(|(_, bytes)| bytes).collect();
     Err(failed(file, String::from_utf8_lossy(&words).trim().into()))
-}
-
-/// With a runner that was stopped, whatever failed did so by that.
-fn why(stops: &watch::Receiver<u32>, turn: u32, error: Error) -> Error {
-    match *stops.borrow() == turn {
-        true => error,
-        false => Error::Stopped(""),
-    }
 }
 
 fn failed(file: &str, reason: String) -> Error {

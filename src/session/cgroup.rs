@@ -44,8 +44,9 @@ case $key in usage_usec) cpu=${value}u ;; esac; done <cpu.stat
 /// may be no process to be had.
 const HITS: &str = r#"{ \command printf %s '{frame}'
 for DOCKER_EXEC_F in memory/memory.oom_control memory.events pids/pids.events pids.events; do
+if \command [ -r /sys/fs/cgroup/"$DOCKER_EXEC_F" ]; then
 while IFS= \command read -r DOCKER_EXEC_L; do \command printf '%s %s\n' "$DOCKER_EXEC_F" "$DOCKER_EXEC_L"
-done </sys/fs/cgroup/"$DOCKER_EXEC_F"; done; \command unset DOCKER_EXEC_F DOCKER_EXEC_L
+done </sys/fs/cgroup/"$DOCKER_EXEC_F"; fi; done; \command unset DOCKER_EXEC_F DOCKER_EXEC_L
 \command printf %s '{frame}'; } 2>/dev/null"#;
 
 /// Has a shell print its [`Usage`] between two frames.
