@@ -68,16 +68,16 @@ class DockerRunner extends Shell {
     const turn = native.turn()
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
+    let built
     try {
-      return unwrap(await native.build(json, turn))
-    } catch (error) {
-      if (thrown) throw thrown.error
-      if (error.code !== 'ERR_STOPPED') throw error
-      throw new DockerExecError('the build was aborted', 'ERR_ABORTED', { cause: signal.reason })
+      built = await native.build(json, turn)
     } finally {
       signal?.removeEventListener('abort', abort)
       runner.removeAllListeners()
     }
+    if (thrown) throw thrown.error
+    if (built.code === 'ERR_STOPPED') throw new DockerExecError('the build was aborted', 'ERR_ABORTED', { cause: signal.reason })
+    return unwrap(built)
   }
 
   async start(options) {

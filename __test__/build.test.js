@@ -3,7 +3,7 @@
 // Images that are built on demand.
 
 const assert = require('node:assert')
-const { execFile } = require('node:child_process')
+const { execFile, execFileSync } = require('node:child_process')
 const { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { dirname, join } = require('node:path')
@@ -98,7 +98,7 @@ describe('build()', { timeout }, () => {
 
   test('a listener that throws ends it', async () => {
     const failure = new Error('a listener')
-    await assert.rejects(DockerRunner.build({ dockerfile: FROM, onProgress: () => { throw failure } }), (error) => error === failure)
+    await assert.rejects(DockerRunner.build({ dockerfile: `${FROM}RUN sleep 0.2\n`, noCache: true, onProgress: () => { throw failure } }), (error) => error === failure)
   })
 
   for (const [what, options, code, ...words] of [
@@ -126,6 +126,12 @@ describe('build()', { timeout }, () => {
     const { stdout } = await child.exited
     assert.match(stdout, /^ERR_FILE .*\/z: it's no file, folder or link/)
     await assert.rejects(image('docker-exec-napi/partial'), { status: 404 })
+  })
+
+  test('a pipe is no Dockerfile', async (t) => {
+    const context = folder(t, { a: 'a' })
+    execFileSync('mkfifo', [join(context, 'Dockerfile')])
+    await assert.rejects(DockerRunner.build({ context }), typed('ERR_FILE', /Dockerfile: it's no file/))
   })
 
   test('an abort ends it, and leaves no container', async () => {

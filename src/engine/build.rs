@@ -190,8 +190,12 @@ impl Context {
         let folder = options.context.clone();
         let path = |name: &str| folder.as_deref().unwrap_or(Path::new("")).join(name);
         let read = |path: PathBuf| {
-            let text = std::fs::read_to_string(&path);
-            text.map_err(|error| Error::file(path.display(), error))
+            let failed = |error: io::Error| Error::file(path.display(), error);
+            // A pipe would be waited for.
+            if !std::fs::metadata(&path).map_err(failed)?.is_file() {
+                return Err(Error::file(path.display(), "it's no file"));
+            }
+            std::fs::read_to_string(&path).map_err(failed)
         };
         let mut ignored = None;
         if folder.is_some() && path(ignore::NAME).exists() {
