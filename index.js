@@ -37,7 +37,7 @@ class DockerRunner extends Shell {
   #engine
   /** Commands that are run in every container of this start. */
   #setup = []
-  /** Has a start that waits for an image fail. */
+  /** Has a start that waits for an image fail; resolves when nothing of it is left. */
   #interrupt = null
   #discard = () => this[kNative].discard()
 
@@ -182,7 +182,11 @@ class DockerRunner extends Shell {
   /** The options with the image that the set-up makes, or has made some time, of theirs. */
   async #setUp(json, commands, turn) {
     const { promise: interrupted, reject } = deferred()
-    const interrupt = this.#interrupt = () => reject(toError({ code: 'ERR_STOPPED', message: 'the runner was stopped while it was starting' }))
+    const left = deferred()
+    const interrupt = this.#interrupt = () => {
+      reject(toError({ code: 'ERR_STOPPED', message: 'the runner was stopped while it was starting' }))
+      return left.promise
+    }
     const unlessStopped = (promise) => Promise.race([promise, interrupted])
     try {
       const { Build, ...options } = JSON.parse(json)
@@ -200,6 +204,7 @@ class DockerRunner extends Shell {
       return made
     } finally {
       if (this.#interrupt === interrupt) this.#interrupt = null
+      left.resolve()
     }
   }
 
@@ -323,10 +328,9 @@ class DockerRunner extends Shell {
   }
 
   async #end() {
-    this.#interrupt?.()
-    const stopping = this[kNative].stop()
+    const stopping = Promise.all([this[kNative].stop(), this.#interrupt?.()])
     this.#stopping = stopping
-    const stopped = await stopping
+    const [stopped] = await stopping
     if (this.#stopping === stopping) this.#stopping = null
     unwrap(stopped)
     unborn.delete(this.#discard)

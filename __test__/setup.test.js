@@ -164,6 +164,8 @@ describe('start({ setup, cache: true })', { timeout }, () => {
       const start = outcomes([runner.start({ Image: base.bash, setup, cache: true })])
       await new Promise((resolve) => setTimeout(resolve, i / 2))
       await runner.stop()
+      // Already, and still when the start has failed.
+      assert.deepEqual(await containers(), [])
       assert.deepEqual(await start, ['ERR_STOPPED'])
       assert.deepEqual(await containers(), [])
     }
