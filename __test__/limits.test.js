@@ -39,7 +39,7 @@ for (const image of ['bash', 'dash', 'busybox']) {
     })
 
     test('says so too when its time is up', async () => {
-      const { limit, timedOut } = await failed('b() { b | b & }; b; sleep 1000', { timeout: 1000, killGrace: 100 })
+      const { limit, timedOut } = await failed('b() { b | b & }; (sleep 0.2; b) & sleep 1000', { timeout: 1000, killGrace: 100 })
       assert.deepEqual({ limit, timedOut }, { limit: 'pids', timedOut: true })
     })
 
