@@ -50,17 +50,19 @@ function begin(submit, command, options) {
     return decorate(finish(command, options, { failure }), NEVER, [], options)
   }
   const { native, settled, outputs } = submit(withPlace(command, options), forAddon(options))
-  const abort = () => native.abort()
-  options.signal?.addEventListener('abort', abort, { once: true })
-  settled.then(() => options.signal?.removeEventListener('abort', abort))
-  const fed = feed(native, options.input)
+  if (options.signal !== undefined) {
+    const abort = () => native.abort()
+    options.signal.addEventListener('abort', abort, { once: true })
+    settled.then(() => options.signal.removeEventListener('abort', abort))
+  }
+  const fed = options.input === undefined ? undefined : feed(native, options.input)
   return decorate(finish(command, options, settled, fed), native, outputs, options)
 }
 
 async function finish(command, options, settled, fed) {
   const detail = await settled
   // What it has failed with by now: a command that is over doesn't wait for its source.
-  const inputError = await Promise.race([fed, undefined])
+  const inputError = fed && await Promise.race([fed, undefined])
   const result = toResult(command, options, detail, inputError)
   if (inputError !== undefined) {
     throw toExecError(result, { code: 'ERR_INPUT', message: 'the input failed' }, { cause: inputError })
@@ -77,7 +79,10 @@ async function finish(command, options, settled, fed) {
 const reasonOf = ({ signal }, code) => code === 'ERR_ABORTED' && signal ? { cause: signal.reason } : undefined
 
 function toResult(command, { encoding, usage }, detail, inputError) {
-  const decode = (bytes = Buffer.alloc(0)) => encoding === 'buffer' ? bytes : bytes.toString(encoding)
+  const decode = (bytes) => {
+    if (encoding === 'buffer') return bytes ?? Buffer.alloc(0)
+    return bytes === undefined ? '' : bytes.toString(encoding)
+  }
   return Object.freeze({
     command,
     exitCode: detail.exitCode,
@@ -97,20 +102,29 @@ function toResult(command, { encoding, usage }, detail, inputError) {
 
 const usageOf = ({ cpuMs, memoryPeak }) => cpuMs == null ? null : Object.freeze({ cpuMs, memoryPeak: memoryPeak ?? null })
 
+/** What the promise of a result has of its command. */
+const kCommand = Symbol('command')
+
 /** The promise, with the command's streams and what can be done about it. */
 function decorate(promise, native, outputs, { encoding }) {
-  const stream = (index) => {
-    outputs[index] ??= output(native, index, encoding)
-    return outputs[index]
-  }
-  return Object.defineProperties(promise, {
-    stdout: { get: () => stream(0) },
-    stderr: { get: () => stream(1) },
-    kill: { value: (signal = 'SIGTERM') => native.signal(signalName(signal)) },
-    lines: { value: (name = 'stdout') => lines(promise, stream(streamIndex(name))) },
-    chunks: { value: () => chunks(promise, stream(0), stream(1)) },
-    [Symbol.asyncIterator]: { value: () => lines(promise, stream(0)) }
-  })
+  Object.defineProperty(promise, kCommand, { value: { native, outputs, encoding } })
+  return Object.setPrototypeOf(promise, COMMAND)
+}
+
+/** Of such a promise: a prototype, since it takes microseconds to define properties. */
+const COMMAND = Object.create(Promise.prototype, {
+  stdout: { get () { return stream(this, 0) } },
+  stderr: { get () { return stream(this, 1) } },
+  kill: { value (signal = 'SIGTERM') { return this[kCommand].native.signal(signalName(signal)) } },
+  lines: { value (name = 'stdout') { return lines(this, stream(this, streamIndex(name))) } },
+  chunks: { value () { return chunks(this, stream(this, 0), stream(this, 1)) } },
+  [Symbol.asyncIterator]: { value () { return lines(this, stream(this, 0)) } }
+})
+
+function stream(promise, index) {
+  const { native, outputs, encoding } = promise[kCommand]
+  outputs[index] ??= output(native, index, encoding)
+  return outputs[index]
 }
 
 function streamIndex(name) {
@@ -155,7 +169,6 @@ async function * chunks(promise, stdout, stderr) {
 
 /** Passes the input on; resolves with what its source has failed with, if it has. */
 async function feed(native, input) {
-  if (input === undefined) return undefined
   try {
     for await (const chunk of pieces(input)) {
       if (!await native.write(bytes(chunk))) break

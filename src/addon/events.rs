@@ -1,6 +1,7 @@
 //! Brings what happens on the runner's tasks to the JavaScript thread, through one weak
 //! threadsafe function a runner: it keeps a program alive only while it's told to.
 
+use bytes::Bytes;
 use napi::bindgen_prelude::{Buffer, FnArgs, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
@@ -26,6 +27,7 @@ pub struct Detail {
     pub stream: Option<u32>,
     pub failure: Option<Failure>,
     pub exit_code: Option<u32>,
+    /// Nothing where it's empty, as with `truncated` and `shellRestarted` where they're false.
     pub stdout: Option<Buffer>,
     pub stderr: Option<Buffer>,
     pub all: Option<Buffer>,
@@ -101,8 +103,13 @@ impl Events {
         self.send("exited", detail);
     }
 
+    /// With `kept` what was kept of its output is told too.
     pub fn settled(&self, id: u32, outcome: Outcome, kept: bool) {
-        self.send("settled", settled(id, outcome, kept));
+        let detail = match kept {
+            true => kept_detail(id, outcome),
+            false => settled(id, &outcome),
+        };
+        self.send("settled", detail);
     }
 
     /// A program that is ending doesn't listen any more.
@@ -132,18 +139,25 @@ fn progress(info: &impl Serialize) -> Detail {
     }
 }
 
-fn settled(id: u32, outcome: Outcome, kept: bool) -> Detail {
-    let buffer = |bytes: bytes::Bytes| kept.then(|| Buffer::from(Vec::from(bytes)));
+fn settled(id: u32, outcome: &Outcome) -> Detail {
     Detail {
         id: Some(id),
         failure: outcome.exit.as_ref().err().map(Failure::from),
-        exit_code: outcome.exit.ok().map(u32::from),
+        exit_code: outcome.exit.as_ref().ok().copied().map(u32::from),
+        shell_restarted: outcome.shell_restarted.then_some(true),
+        ..Detail::default()
+    }
+}
+
+fn kept_detail(id: u32, outcome: Outcome) -> Detail {
+    let detail = settled(id, &outcome);
+    let buffer = |bytes: Bytes| (!bytes.is_empty()).then(|| Buffer::from(Vec::from(bytes)));
+    Detail {
         stdout: buffer(outcome.stdout),
         stderr: buffer(outcome.stderr),
-        all: outcome.all.and_then(buffer),
-        truncated: Some(outcome.truncated),
+        all: outcome.all.map(|bytes| Buffer::from(Vec::from(bytes))),
+        truncated: outcome.truncated.then_some(true),
         cause: outcome.cause.map(|cause| cause_name(cause).to_owned()),
-        shell_restarted: Some(outcome.shell_restarted),
         cpu_ms: outcome.usage.map(|usage| usage.cpu.as_secs_f64() * 1000.0),
         memory_peak: outcome
             .usage
@@ -151,7 +165,7 @@ fn settled(id: u32, outcome: Outcome, kept: bool) -> Detail {
             .map(|bytes| bytes as f64),
         limit: outcome.limit.map(|limit| limit_name(limit).to_owned()),
         duration_ms: Some(outcome.duration.as_secs_f64() * 1000.0),
-        ..Detail::default()
+        ..detail
     }
 }
 

@@ -58,9 +58,13 @@ impl From<&Error> for Failure {
 type Promise<'env, T> = napi::Result<PromiseRaw<'env, Either<T, Failure>>>;
 
 /// Ours, for as long as the process lives: napi's ends with the last thread that uses the
-/// addon (a worker, say), and what is to be undone then couldn't be.
+/// addon (a worker, say), and what is to be undone then couldn't be. One thread for all: none
+/// waits for another to be woken, and what blocks has threads of its own.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
     runtime.expect("the system lets a thread be started")
 });
 

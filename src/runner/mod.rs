@@ -219,8 +219,13 @@ impl Runner {
 /// Why something failed that used a container: by its being given up, if it was since
 /// `given_up` was subscribed to.
 fn why(given_up: &watch::Receiver<u32>, error: Error) -> Error {
-    match given_up.has_changed() {
-        Ok(false) => error,
-        Ok(true) | Err(_) => Error::Stopped(""),
+    match self::given_up(given_up) {
+        false => error,
+        true => Error::Stopped(""),
     }
+}
+
+/// Whether a container was, since this was subscribed to.
+fn given_up(since: &watch::Receiver<u32>) -> bool {
+    since.has_changed().unwrap_or(true)
 }

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{Runner, why};
+use super::{Runner, given_up, why};
 use crate::engine::exec;
 use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
@@ -32,6 +32,9 @@ const END_OF_FILE: &[u8] = b"\x04";
 /// doubles up to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LAST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The exit code of what ended by SIGKILL: with its container, say.
+const KILLED: i64 = 128 + 9;
 
 /// Sends a signal; says why it couldn't, unless there is no such process.
 const KILL: &str = r#"why=$(kill -s "$1" "$2" 2>&1) || { kill -0 "$2" 2>/dev/null || [ -d "/proc/$2" ]; } && echo "$why""#;
@@ -181,6 +184,7 @@ impl Process {
         let mut pause = FIRST_PAUSE;
         loop {
             match exec::exit_code(&self.engine, &self.exec).await {
+                Ok(Some(KILLED)) if given_up(&self.given_up) => return Err(Error::Stopped("")),
                 Ok(Some(code)) => return Ok(code),
                 Ok(None) => {}
                 Err(error) => return Err(self.why(error)),

@@ -7,11 +7,12 @@
 //! - [`sentinel`]: finds the marks
 //! - [`output`]: what is kept of it for a result; [`tap`]: a way to a reader; both bounded
 //! - [`watchdog`]: finds a shell that can't report any more; [`termination`]: ends a command
-//! - `driver`: the one task that owns the connection; `link`: the connection; `marks`: what
-//!   has come over it
+//! - `driver`: the one task that owns the connection; `inline`: on whose thread it goes on;
+//!   `link`: the connection; `marks`: what has come over it
 
 pub mod cgroup;
 mod driver;
+mod inline;
 mod link;
 mod marks;
 pub mod output;
@@ -33,6 +34,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use cgroup::{Limit, Usage};
+use inline::Inline;
 use output::Keep;
 use tap::Tap;
 use termination::{Cause, Control, Limits};
@@ -196,6 +198,7 @@ impl Ticket {
 /// leash with it.
 pub struct Session {
     requests: mpsc::Sender<Request>,
+    driver: Inline,
     end: End,
     beside: Beside,
     leader: String,
@@ -235,9 +238,10 @@ impl Session {
         let end = End(Arc::new(watch::Sender::new(None)), Arc::default());
         let (ready, is_ready) = oneshot::channel();
         let beside = wiring.beside.clone();
-        tokio::spawn(driver::drive(wiring, queue, end.clone(), ready, ended));
+        let driver = driver::drive(wiring, queue, end.clone(), ready, ended);
         let mut session = Self {
             requests,
+            driver: Inline::spawn(driver),
             end,
             beside,
             leader: String::new(),
@@ -262,11 +266,12 @@ impl Session {
             command,
             ticket: ticket.clone(),
         };
-        match self.requests.try_send(request) {
-            Ok(()) => Ok(ticket),
+        let sent = self.driver.hand(|| match self.requests.try_send(request) {
             Err(mpsc::error::TrySendError::Full(_)) => Err(Error::QueueFull(MAX_QUEUED)),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(self.end.get()),
-        }
+            Ok(()) => Ok(()),
+        });
+        sent.map(|()| ticket)
     }
 
     /// Runs a command to its end, and keeps the first `limit` bytes of each of its streams.

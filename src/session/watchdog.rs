@@ -1,9 +1,10 @@
 //! Finds out, from outside a shell, why it says nothing: scripts that run beside it, in
 //! the same container, and their answers. Plain POSIX sh over /proc.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Beside, Future};
 use crate::error::{Error, Result};
@@ -52,10 +53,12 @@ done
 [ "$inputs" = 1 ] && echo deaf || echo busy
 "#;
 
-/// The watch over one command's shell. Every step of it may be dropped and taken again.
+/// The watch over a shell, while it has a command. Every step of it may be dropped and taken
+/// again.
 pub struct Watch {
     beside: Beside,
     shell: String,
+    alarm: Alarm,
     next: Instant,
     /// When it was looked at last.
     looked: Instant,
@@ -66,19 +69,47 @@ pub struct Watch {
     condemned: bool,
 }
 
+/// A timer whose time is put off again and again: it's only set anew when it goes off, since
+/// to set one may wake the thread that waits for all of them.
+struct Alarm(Pin<Box<Sleep>>);
+
+impl Alarm {
+    async fn at(&mut self, time: Instant) {
+        while Instant::now() < time {
+            if self.0.is_elapsed() || self.0.deadline() > time {
+                self.0.as_mut().reset(time);
+            }
+            self.0.as_mut().await;
+        }
+    }
+}
+
 impl Watch {
-    /// Watches over the process `shell`.
-    pub fn new(beside: Beside, shell: String) -> Self {
+    /// Watches over nothing yet.
+    pub fn new(beside: Beside) -> Self {
+        let now = Instant::now();
         Self {
             beside,
-            shell,
-            next: Instant::now() + FIRST_LOOK,
-            looked: Instant::now(),
+            shell: String::new(),
+            alarm: Alarm(Box::pin(sleep_until(now))),
+            next: now,
+            looked: now,
             pause: FIRST_LOOK,
             running: None,
             suspicion: Finding::Busy,
             condemned: false,
         }
+    }
+
+    /// Watches over the process `shell` from now on, which has a command.
+    pub fn begin(&mut self, shell: &str) {
+        self.looked = Instant::now();
+        self.next = self.looked + FIRST_LOOK;
+        self.pause = FIRST_LOOK;
+        self.running = None;
+        self.suspicion = Finding::Busy;
+        self.condemned = false;
+        shell.clone_into(&mut self.shell);
     }
 
     /// Something was printed, so the shell was well just now, unless it was something beside
@@ -92,12 +123,11 @@ impl Watch {
 
     /// Waits for the next sure finding: of two looks that agree. A shell found stopped or
     /// deaf is killed by the step after it. Fails when the engine doesn't answer any more,
-    /// or says that the container is gone. Never resolves without a watch.
-    pub async fn next(watch: &mut Option<Self>) -> Result<Finding> {
-        match watch {
-            None => std::future::pending().await,
-            Some(watch) if watch.condemned => watch.kill().await,
-            Some(watch) => watch.look().await,
+    /// or says that the container is gone.
+    pub async fn next(&mut self) -> Result<Finding> {
+        match self.condemned {
+            true => self.kill().await,
+            false => self.look().await,
         }
     }
 
@@ -121,7 +151,7 @@ impl Watch {
     /// Runs a script beside the shell when it's time, and gives what it printed.
     async fn ask(&mut self, script: &'static str) -> Result<String> {
         if self.running.is_none() {
-            sleep_until(self.next).await;
+            self.alarm.at(self.next).await;
             let arguments = ["-c", script, "watchdog", &self.shell]
                 .map(Into::into)
                 .into();

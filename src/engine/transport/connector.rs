@@ -16,6 +16,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tower_service::Service;
 
+#[cfg(unix)]
+use super::local::Local;
 use super::{ssh, tls};
 use crate::Result;
 use crate::engine::endpoint::Endpoint;
@@ -98,7 +100,7 @@ impl Target {
     async fn open(&self) -> io::Result<Box<dyn Stream>> {
         match &self.endpoint {
             #[cfg(unix)]
-            Endpoint::Unix(path) => Ok(Box::new(tokio::net::UnixStream::connect(path).await?)),
+            Endpoint::Unix(path) => Ok(Box::new(Local::connect(path).await?)),
             Endpoint::Tcp { .. } => Ok(Box::new(self.tcp().await?)),
             Endpoint::Tls { host, .. } => self.tls(host).await,
             Endpoint::Ssh { target, port } => Ok(Box::new(ssh::dial("ssh", target, *port)?)),

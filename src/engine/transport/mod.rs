@@ -2,6 +2,8 @@
 //! negotiated version in every path, one time limit, one set of errors.
 
 mod connector;
+#[cfg(unix)]
+mod local;
 mod ssh;
 mod tls;
 mod unreachable;

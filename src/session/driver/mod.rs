@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -30,7 +31,7 @@ const LAST_WORDS: usize = 4096;
 /// A leash or a shell that hasn't said that it's ready for this long isn't one.
 const SHELL_READY: Duration = Duration::from_secs(15);
 
-/// Chunks of output that go before a command that waits.
+/// Chunks of output that go before a command that waits, or before other tasks.
 const LATE: usize = 16;
 
 /// Serves the session until it ends, then fails whatever still waits.
@@ -79,6 +80,9 @@ struct Run {
 struct Driver<O, I> {
     link: Link<O, I>,
     beside: Beside,
+    watch: Watch,
+    /// Chunks so far.
+    routed: usize,
     scanners: [Scanner; 2],
     marks: Marks,
     hello: Uuid,
@@ -119,6 +123,8 @@ where
         };
         Self {
             link,
+            watch: Watch::new(wiring.beside.clone()),
+            routed: 0,
             beside: wiring.beside,
             marks: Marks::of(streams),
             scanners: Default::default(),
@@ -137,8 +143,7 @@ where
     /// Waits for the leash's hello, then for a shell. Gives the leash's process id.
     async fn open(&mut self) -> Result<String> {
         let mut words = Sink::head(LAST_WORDS);
-        let mut unwatched = None;
-        let hello = self.until(self.hello, &mut words, &mut unwatched, None);
+        let hello = self.until(self.hello, &mut words, false, None);
         let silent = || Err(Error::NoShell("it doesn't start".into()));
         match timeout(SHELL_READY, hello)
             .await
@@ -255,12 +260,13 @@ where
         next
     }
 
-    /// Reads until the mark of `token` has come on both streams, or the supervisor's has.
+    /// Reads until the mark of `token` has come on both streams, or the supervisor's has;
+    /// `watched` where the watch has begun.
     async fn until(
         &mut self,
         token: Uuid,
         sink: &mut Sink,
-        watch: &mut Option<Watch>,
+        watched: bool,
         mut termination: Option<&mut Termination>,
     ) -> Result<End> {
         self.expect(token);
@@ -281,10 +287,10 @@ where
             tokio::select! {
                 chunk = self.link.next() => {
                     self.route(chunk?, sink).await?;
-                    if let Some(watch) = watch { watch.heard(); }
+                    self.watch.heard();
                 }
                 step = step(&mut termination) => step?,
-                finding = Watch::next(watch) => match finding? {
+                finding = self.watch.next(), if watched => match finding? {
                     Finding::Busy => {}
                     Finding::Stopped => replaced = Some("stopped"),
                     Finding::Deaf => replaced = Some("deaf"),
@@ -296,7 +302,9 @@ where
         }
     }
 
-    /// Passes output on: a command's to its sink, what comes behind its mark to the tap.
+    /// Passes output on: a command's to its sink, what comes behind its mark to the tap. Lets
+    /// others have their turn now and then, be it of a runtime or of a thread that has handed
+    /// a command over.
     async fn route(&mut self, (fd, bytes): (Fd, Bytes), sink: &mut Sink) -> Result<()> {
         let mut events = Vec::new();
         self.scanners[fd as usize].feed(bytes, |event| events.push(event));
@@ -321,6 +329,10 @@ where
                     _ => self.link.spill(bytes).await?,
                 },
             }
+        }
+        self.routed += 1;
+        if self.routed.is_multiple_of(LATE) {
+            yield_now().await;
         }
         Ok(())
     }

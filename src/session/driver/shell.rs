@@ -14,7 +14,6 @@ use crate::session::marks::End;
 use crate::session::output::Sink;
 use crate::session::script::{self, Reports, Snapshot};
 use crate::session::termination::Termination;
-use crate::session::watchdog::Watch;
 use crate::session::{Command, Fd, Future};
 
 /// Tries to get a snapshot.
@@ -50,16 +49,14 @@ where
         self.link.send(&script::line(&text, &token, &self.reports));
         let (beside, shell) = (self.beside.clone(), self.shell.clone());
         let termination = run.termination.insert(Termination::new(
-            beside.clone(),
-            shell.clone(),
+            beside,
+            shell,
             run.snapshot.as_ref(),
             command.limits,
             command.control,
         ));
-        let mut watch = Some(Watch::new(beside, shell));
-        let end = self
-            .until(token, sink, &mut watch, Some(termination))
-            .await?;
+        self.watch.begin(&self.shell);
+        let end = self.until(token, sink, true, Some(termination)).await?;
         run.ended = Some(termination.elapsed());
         if let Some(sweep) = termination.sweep() {
             self.meanwhile(sweep).await?.ok();
@@ -168,8 +165,8 @@ where
     ) -> Result<bool> {
         let token = Uuid::new_v4();
         self.link.send(&line(&token, &self.reports));
-        let mut watch = Some(Watch::new(self.beside.clone(), self.shell.clone()));
-        match self.until(token, sink, &mut watch, None).await? {
+        self.watch.begin(&self.shell);
+        match self.until(token, sink, true, None).await? {
             End::Mark(_) => Ok(true),
             End::ShellEnded(_) | End::Replaced(_) => {
                 self.new_shell().await?;
@@ -198,8 +195,8 @@ where
             .outbox
             .put(script::fresh_shell(&self.nonce).as_bytes());
         self.link.send(&script::first_line(&token, &self.reports));
-        let (mut sink, mut unwatched) = (Sink::Tap, None);
-        let ready = self.until(token, &mut sink, &mut unwatched, None);
+        let mut sink = Sink::Tap;
+        let ready = self.until(token, &mut sink, false, None);
         let silent = || {
             Err(Error::NoShell(
                 "its shell doesn't execute what it reads".into(),
