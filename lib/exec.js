@@ -3,6 +3,7 @@
 // exec(): options in, a promise of the result out, with the command's streams on it.
 
 const { createInterface } = require('node:readline')
+const { NativeExecOptions } = require('../native.js')
 const { describe, invalid, toExecError } = require('./errors.js')
 const { bytes, isInput, pieces } = require('./input.js')
 const { checkOptions, environment, isText, milliseconds, whole } = require('./options.js')
@@ -189,17 +190,25 @@ function withPlace(command, { cwd, env }) {
   return `(${directory}${exports}\\command eval ${quote(command)})`
 }
 
-function forAddon({ maxBuffer, overflow, all, timeout, killSignal, killGrace, input, signal, usage }) {
-  return {
+/** The options as the addon wants them; most commands share the default ones. */
+function forAddon(options) {
+  return options === DEFAULTS ? PLAIN : native(options)
+}
+
+function native({ maxBuffer, overflow, all, timeout, killSignal, killGrace, input, signal, usage }) {
+  return new NativeExecOptions({
     limit: maxBuffer, overflow, all, timeout, killGrace, usage,
     killSignal: signalName(killSignal),
     input: input !== undefined,
     restore: timeout !== undefined || signal !== undefined
-  }
+  })
 }
+
+const PLAIN = native(DEFAULTS)
 
 function check(command, options) {
   if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)
+  if (options === undefined) return DEFAULTS
   const checked = checkOptions(options, DEFAULTS, RULES)
   signalName(checked.killSignal)
   return checked

@@ -67,8 +67,7 @@ function withPath(options) {
  * The options of `exec()` or `spawn()`, with their defaults. `rules` say for a name what its
  * value must be: whether it is, and in words.
  */
-function checkOptions(options, defaults, rules) {
-  if (options === undefined) return { ...defaults }
+function checkOptions(options = {}, defaults, rules) {
   if (options === null || typeof options !== 'object') throw invalid(`options must be an object, not ${describe(options)}`)
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(defaults, name)) {

@@ -58,6 +58,18 @@ impl ExecOptions {
     }
 }
 
+/// The options of any number of commands: it takes microseconds to read an object.
+#[napi]
+pub struct NativeExecOptions(ExecOptions);
+
+#[napi]
+impl NativeExecOptions {
+    #[napi(constructor)]
+    pub fn new(options: ExecOptions) -> Self {
+        Self(options)
+    }
+}
+
 /// A command that waits or runs.
 #[napi]
 pub struct NativeCommand {
@@ -134,7 +146,7 @@ pub(super) fn submit(
     events: &Arc<Events>,
     id: u32,
     text: String,
-    options: &ExecOptions,
+    NativeExecOptions(options): &NativeExecOptions,
     queue: impl FnOnce(Command, Done) -> Result<Ticket>,
 ) -> Result<NativeCommand> {
     let ((stdout, out), (stderr, err)) = (stream(events, id, 0), stream(events, id, 1));

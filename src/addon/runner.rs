@@ -7,7 +7,7 @@ use napi::Env;
 use napi::bindgen_prelude::{Buffer, BufferSlice, Either, FnArgs, Function};
 use napi_derive::napi;
 
-use super::command::{ExecOptions, Submitted, submit, submitted};
+use super::command::{NativeExecOptions, Submitted, submit, submitted};
 use super::events::{Detail, Events};
 use super::process::{NativeProcess, NativeSpawnOptions, spawn};
 use super::session::NativeSession;
@@ -301,7 +301,7 @@ impl NativeRunner {
 
     /// Queues a command, which will be `settled` under `id`, with its output.
     #[napi]
-    pub fn exec(&self, id: u32, text: String, options: ExecOptions) -> Submitted {
+    pub fn exec(&self, id: u32, text: String, options: &NativeExecOptions) -> Submitted {
         let run = |command, done| self.runner.run(command, done);
         submitted(submit(
             &self.runner,
@@ -309,7 +309,7 @@ impl NativeRunner {
             &self.events,
             id,
             text,
-            &options,
+            options,
             run,
         ))
     }

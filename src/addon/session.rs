@@ -6,7 +6,7 @@ use napi::Env;
 use napi::bindgen_prelude::{BufferSlice, Either};
 use napi_derive::napi;
 
-use super::command::{ExecOptions, NativeCommand, Submitted, submit, submitted};
+use super::command::{NativeExecOptions, NativeCommand, Submitted, submit, submitted};
 use super::events::Events;
 use super::streams::taken;
 use super::{Failure, Promise, promise};
@@ -45,14 +45,14 @@ impl NativeSession {
 
     /// As of a runner.
     #[napi]
-    pub fn exec(&self, id: u32, text: String, options: ExecOptions) -> Submitted {
+    pub fn exec(&self, id: u32, text: String, options: &NativeExecOptions) -> Submitted {
         let command: crate::Result<NativeCommand> = submit(
             &self.runner,
             self.user.as_deref(),
             &self.events,
             id,
             text,
-            &options,
+            options,
             |command, done| self.session.submit(command, done),
         );
         submitted(command)
