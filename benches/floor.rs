@@ -2,8 +2,10 @@
 //! library. Two of them: `same` sends exactly the script that the addon sends, and waits for
 //! both marks; `plain` sends `COMMAND;echo MARK` to a bare bash, and waits for that.
 //!
-//! `floor SOCKET IMAGE` answers each line of stdin, a JSON array, with a line of JSON:
-//! `["same" or "plain", COMMAND, n]` with the latencies of n such commands in nanoseconds.
+//! `floor SOCKET IMAGE` answers each line of stdin, `[CASE, TEXT, n]`, with n times in
+//! nanoseconds, as JSON: of the command TEXT by `same`, by `plain` (its output kept), or by
+//! `discarded` (that of `plain`, not kept); or, by `start`, of a start with the options TEXT
+//! until a first command has settled.
 
 use std::io::{BufRead, Read, Result, Write};
 use std::os::unix::net::UnixStream;
@@ -23,14 +25,15 @@ fn main() -> Result<()> {
     let [socket, image] = &arguments[..] else {
         panic!("floor SOCKET IMAGE")
     };
-    let mut same = Same::open(socket, image)?;
+    let mut same = Same::open(socket, &json!({ "Image": image }).to_string())?;
     let mut plain = Plain::open(socket, image)?;
     for line in std::io::stdin().lock().lines() {
-        let (case, command, count): (String, String, usize) = serde_json::from_str(&line?)?;
+        let (case, text, count): (String, String, usize) = serde_json::from_str(&line?)?;
         let times: Vec<u64> = (0..count)
             .map(|_| match case.as_str() {
-                "same" => same.run(&command),
-                _ => plain.run(&command),
+                "same" => same.run(&text),
+                "start" => start(socket, &text),
+                _ => plain.run(&text, case == "plain"),
             })
             .collect::<Result<_>>()?;
         println!("{}", json!(times));
@@ -44,7 +47,45 @@ struct Attached {
     socket: String,
     container: String,
     stream: UnixStream,
+    frames: Frames,
     seen: Vec<u8>,
+}
+
+/// Takes the frames of a multiplexed stream apart.
+#[derive(Default)]
+struct Frames {
+    buffer: Vec<u8>,
+    /// A header that hasn't come whole.
+    header: Vec<u8>,
+    /// Bytes of the frame's payload still to come.
+    left: usize,
+}
+
+impl Frames {
+    /// Reads once.
+    fn read(&mut self, stream: &mut UnixStream, mut payload: impl FnMut(&[u8])) -> Result<()> {
+        self.buffer.resize(64 * 1024, 0);
+        let n = stream.read(&mut self.buffer)?;
+        assert!(n > 0, "the container ended");
+        let mut rest = &self.buffer[..n];
+        while !rest.is_empty() {
+            if self.left == 0 {
+                let (header, after) = rest.split_at(rest.len().min(8 - self.header.len()));
+                self.header.extend_from_slice(header);
+                rest = after;
+                if self.header.len() == 8 {
+                    self.left = u32::from_be_bytes(self.header[4..].try_into().unwrap()) as usize;
+                    self.header.clear();
+                }
+                continue;
+            }
+            let (part, after) = rest.split_at(rest.len().min(self.left));
+            payload(part);
+            self.left -= part.len();
+            rest = after;
+        }
+        Ok(())
+    }
 }
 
 impl Attached {
@@ -70,25 +111,42 @@ impl Attached {
             socket: socket.into(),
             container,
             stream,
+            frames: Frames::default(),
             seen: vec![],
         })
     }
 
-    /// Reads until `mark` has come so many times.
+    /// Reads until `mark` has come so many times, and keeps what comes.
     fn until(&mut self, mark: &str, times: usize) -> Result<()> {
         self.seen.clear();
-        let mut buffer = [0; 65536];
         let (mut found, mut from) = (0, 0);
         while found < times {
-            let n = self.stream.read(&mut buffer)?;
-            let seen = String::from_utf8_lossy(&self.seen);
-            assert!(n > 0, "the container ended: {seen}");
-            self.seen.extend_from_slice(&buffer[..n]);
-            while let Some(at) = memchr::memmem::find(&self.seen[from..], mark.as_bytes()) {
+            let seen = &mut self.seen;
+            self.frames.read(&mut self.stream, |payload| {
+                seen.extend_from_slice(payload);
+            })?;
+            while let Some(at) = memchr::memmem::find(&seen[from..], mark.as_bytes()) {
                 found += 1;
                 from += at + mark.len();
             }
-            from = from.max(self.seen.len().saturating_sub(mark.len()));
+            from = from.max(seen.len().saturating_sub(mark.len()));
+        }
+        Ok(())
+    }
+
+    /// Reads until `mark` has come, and keeps nothing.
+    fn skip(&mut self, mark: &str) -> Result<()> {
+        let mark = mark.as_bytes();
+        let (mut found, mut seam) = (false, Vec::new());
+        while !found {
+            self.frames.read(&mut self.stream, |payload| {
+                seam.extend_from_slice(&payload[..payload.len().min(mark.len())]);
+                found |= memchr::memmem::find(&seam, mark).is_some()
+                    || memchr::memmem::find(payload, mark).is_some();
+                if payload.len() > mark.len() {
+                    seam = payload[payload.len() - mark.len()..].to_vec();
+                }
+            })?;
         }
         Ok(())
     }
@@ -106,8 +164,8 @@ struct Same {
 }
 
 impl Same {
-    fn open(socket: &str, image: &str) -> Result<Self> {
-        let spec = Spec::parse(&json!({ "Image": image }).to_string()).expect("a spec");
+    fn open(socket: &str, options: &str) -> Result<Self> {
+        let spec = Spec::parse(options).expect("options of start()");
         let mut attached = Attached::start(socket, &serde_json::to_value(&spec.body)?)?;
         attached.until(&mark(&spec.hello), 2)?;
         let text = String::from_utf8_lossy(&attached.seen).into_owned();
@@ -146,19 +204,31 @@ impl Plain {
                 "HostConfig": { "AutoRemove": true, "LogConfig": { "Type": "none" }, "Init": true },
             }),
         )?);
-        plain.run(":")?;
+        plain.run(":", true)?;
         Ok(plain)
     }
 
-    fn run(&mut self, command: &str) -> Result<u64> {
+    fn run(&mut self, command: &str, kept: bool) -> Result<u64> {
         let begin = Instant::now();
         let token = Uuid::new_v4().to_string();
         self.0
             .stream
             .write_all(format!("{command};echo {token}\n").as_bytes())?;
-        self.0.until(&token, 1)?;
+        match kept {
+            true => self.0.until(&token, 1)?,
+            false => self.0.skip(&token)?,
+        }
         Ok(begin.elapsed().as_nanos() as u64)
     }
+}
+
+fn start(socket: &str, options: &str) -> Result<u64> {
+    let begin = Instant::now();
+    let mut same = Same::open(socket, options)?;
+    same.run(":")?;
+    let time = begin.elapsed().as_nanos() as u64;
+    same.attached.remove()?;
+    Ok(time)
 }
 
 fn request(socket: &str, method: &str, path: &str, body: &str) -> Result<String> {

@@ -6,7 +6,7 @@ use napi::Env;
 use napi::bindgen_prelude::{BufferSlice, Either};
 use napi_derive::napi;
 
-use super::command::{NativeExecOptions, NativeCommand, Submitted, submit, submitted};
+use super::command::{NativeCommand, NativeExecOptions, Submitted, submit, submitted};
 use super::events::Events;
 use super::streams::taken;
 use super::{Failure, Promise, promise};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 /// The tap holds this many bytes that nobody has read yet.
 pub const TAP_CAPACITY: usize = 1024 * 1024;
@@ -19,6 +20,14 @@ const SMALL: usize = 16 * 1024;
 
 /// Copies are put together up to about this many bytes.
 const BLOCK: usize = 64 * 1024;
+
+/// A reader that was told of output so long ago is told of more at once; one that was told
+/// since, when it's [`ENOUGH`], or else when this has passed: to wake him for each chunk would
+/// take longer than to read it.
+pub const PAUSE: Duration = Duration::from_millis(1);
+
+/// Bytes that a reader is told of at once.
+pub const ENOUGH: usize = 128 * 1024;
 
 /// Whether a full tap waits for its reader, or the oldest bytes make room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +43,7 @@ pub enum Patience {
 }
 
 /// Makes a tap. `readable` is called, on any thread, when bytes have come after a
-/// [`TapReader::take`] that found none, and when the tap has ended.
+/// [`TapReader::take`] that found none, at once or within [`PAUSE`], and when the tap has ended.
 pub fn tap(readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
     patient(Patience::Brief, readable)
 }
@@ -82,6 +91,10 @@ struct State {
     attended: bool,
     /// Somebody found the tap empty and wants to be told.
     hungry: bool,
+    /// When he was told last.
+    told: Option<Instant>,
+    /// He'll be told in a moment.
+    telling: bool,
     patience: Patience,
     /// Somebody has taken something, ever.
     read: bool,
@@ -102,10 +115,32 @@ impl Shared {
         self.room.notify_one();
     }
 
-    fn tell(&self, mut state: MutexGuard<'_, State>) {
-        let hungry = std::mem::take(&mut state.hungry);
-        drop(state);
-        if hungry {
+    /// Tells the reader, now or soon.
+    fn tell(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if !state.hungry {
+            return;
+        }
+        let soon = state.told.filter(|told| told.elapsed() < PAUSE);
+        match soon {
+            Some(told) if state.size < ENOUGH && !state.ended => {
+                if std::mem::replace(&mut state.telling, true) {
+                    return;
+                }
+                let shared = self.clone();
+                tokio::spawn(async move {
+                    sleep_until(told + PAUSE).await;
+                    shared.tell_now(shared.state());
+                });
+            }
+            _ => self.tell_now(state),
+        }
+    }
+
+    fn tell_now(&self, mut state: MutexGuard<'_, State>) {
+        state.telling = false;
+        if std::mem::take(&mut state.hungry) {
+            state.told = Some(Instant::now());
+            drop(state);
             (self.readable)();
         }
     }
@@ -206,8 +241,8 @@ impl TapReader {
         let mut state = self.0.state();
         state.attended = true;
         state.read = true;
+        state.hungry = state.size == 0 && !state.ended;
         if state.size == 0 {
-            state.hungry = !state.ended;
             return if state.ended {
                 Taken::Ended
             } else {

@@ -16,6 +16,7 @@ mod capture;
 mod counting;
 mod patience;
 mod pieces;
+mod telling;
 
 const CHUNK: usize = 64 * 1024;
 const CHUNKS: usize = TAP_CAPACITY / CHUNK;
