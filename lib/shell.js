@@ -21,7 +21,9 @@ class Shell extends EventEmitter {
   /** Output that belongs to no result, and a way to type; or null. */
   stream = null
 
+  /** By a command's number: what resolves it, and its streams where it has some. */
   #pending = new Map()
+  #outputs = new Map()
   #last = 0
 
   /**
@@ -41,7 +43,12 @@ class Shell extends EventEmitter {
   }
 
   exec(command, options) {
-    return exec((text, checked) => this.#submit((id) => this[kNative].exec(id, text, checked)), command, options)
+    const submit = (text, checked) => {
+      const native = unwrap(this[kNative].exec(this.#next(), text, checked))
+      const outputs = []
+      return { native, outputs, settled: this.#settled(outputs) }
+    }
+    return exec(submit, command, options)
   }
 
   sh(strings, ...values) {
@@ -52,21 +59,26 @@ class Shell extends EventEmitter {
   /** Runs a command whose output is the stream's; resolves with how it settled. */
   [kType](command) {
     if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)
-    return this.#submit((id) => this[kNative].run(id, command)).settled
+    const failure = this[kNative].run(this.#next(), command)
+    if (failure !== null) throw toError(failure)
+    return this.#settled()
   }
 
-  /** Queues a command with the addon, under a new number. */
-  #submit(queue) {
-    const id = this.#last = (this.#last + 1) >>> 0
-    const native = queue(id)
-    if (native !== null) unwrap(native)
-    const outputs = []
-    const settled = new Promise((resolve) => this.#pending.set(id, { resolve, outputs }))
+  /** The number of a new command. */
+  #next() {
+    return this.#last = (this.#last + 1) >>> 0
+  }
+
+  /** How the command last numbered settles; `outputs` are its streams. */
+  #settled(outputs) {
+    // Many may wait: no more than a function for each.
+    const settled = new Promise((resolve) => this.#pending.set(this.#last, resolve))
+    if (outputs !== undefined) this.#outputs.set(this.#last, outputs)
     if (this.#pending.size === 1) {
       this.#hold(true)
       this.emit('start')
     }
-    return { native, settled, outputs }
+    return settled
   }
 
   /** While a command is under way the program stays alive, and so does this shell. */
@@ -79,13 +91,15 @@ class Shell extends EventEmitter {
   #on(name, detail) {
     if (name === 'settled') this.#settle(detail)
     else if (name === 'readable') this.stream?.pull()
-    else if (name === 'output') this.#pending.get(detail.id)?.outputs[detail.stream]?.pull()
+    else if (name === 'output') this.#outputs.get(detail.id)?.[detail.stream]?.pull()
     else this[kEvent](name, detail)
   }
 
   #settle(detail) {
-    const { resolve, outputs } = this.#pending.get(detail.id)
+    const resolve = this.#pending.get(detail.id)
+    const outputs = this.#outputs.get(detail.id) ?? []
     this.#pending.delete(detail.id)
+    this.#outputs.delete(detail.id)
     if (this.#pending.size === 0) this.#hold(false)
     for (const stream of [this.stream, ...outputs]) stream?.pull()
     resolve(detail)

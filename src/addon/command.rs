@@ -52,7 +52,7 @@ impl ExecOptions {
     pub fn limits(&self) -> Limits {
         Limits {
             timeout: self.timeout.map(|ms| Duration::from_millis(ms.into())),
-            signal: self.kill_signal.clone(),
+            signal: self.kill_signal.clone().into(),
             grace: Duration::from_millis(self.kill_grace.into()),
         }
     }
@@ -162,13 +162,13 @@ pub(super) fn submit(
     };
     let command = Command {
         text,
-        keep: Some(Keep {
+        keep: Some(Box::new(Keep {
             limit: options.limit as usize,
             overflow: options.overflow(),
             all: options.all,
             live: Some([stdout, stderr]),
-        }),
-        limits: options.limits(),
+        })),
+        limits: Some(Box::new(options.limits())),
         restore: options.restore,
         control: Some(requests),
         usage: options.usage,

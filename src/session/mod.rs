@@ -88,15 +88,15 @@ pub struct Terminal {
     pub letters: String,
 }
 
-/// A command, and what is to become of it.
+/// A command, and what is to become of it. Small, since many may wait.
 #[derive(Default)]
 pub struct Command {
     /// The text, for the shell.
     pub text: String,
     /// What to keep of its output; without it that goes to the session's tap.
-    pub keep: Option<Keep>,
-    /// When and how it is ended.
-    pub limits: Limits,
+    pub keep: Option<Box<Keep>>,
+    /// When and how it is ended, if not as by default.
+    pub limits: Option<Box<Limits>>,
     /// Bring directory and exported variables back, as they were before it, should its
     /// shell have to be replaced. Costs a round trip.
     pub restore: bool,
@@ -276,10 +276,10 @@ impl Session {
 
     /// Runs a command to its end, and keeps the first `limit` bytes of each of its streams.
     pub async fn exec(&self, text: &str, limit: usize) -> Result<Outcome> {
-        let keep = Some(Keep {
+        let keep = Some(Box::new(Keep {
             limit,
             ..Keep::default()
-        });
+        }));
         self.execute(Command {
             text: text.into(),
             keep,

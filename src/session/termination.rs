@@ -2,6 +2,7 @@
 //! its processes get a signal, then SIGKILL; then its shell; then there's nothing left to
 //! do but to give the container up.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -44,7 +45,7 @@ pub struct Limits {
     /// Counted from when it begins to run.
     pub timeout: Option<Duration>,
     /// The first signal's name, without SIG.
-    pub signal: String,
+    pub signal: Cow<'static, str>,
     /// From the first signal to SIGKILL.
     pub grace: Duration,
 }

@@ -92,10 +92,10 @@ pub fn submit(session: &Session, text: &str) -> oneshot::Receiver<Result<Outcome
     let (done, outcome) = oneshot::channel();
     let command = Command {
         text: text.into(),
-        keep: Some(Keep {
+        keep: Some(Box::new(Keep {
             limit: 1024,
             ..Keep::default()
-        }),
+        })),
         ..Command::default()
     };
     let taken = session.submit(command, |outcome| {

@@ -53,6 +53,14 @@ struct Target {
     limit: Duration,
 }
 
+impl PartialEq for Connector {
+    /// Makes the same connections.
+    fn eq(&self, other: &Self) -> bool {
+        let (one, other) = (&self.0, &other.0);
+        one.endpoint == other.endpoint && one.limit == other.limit
+    }
+}
+
 impl Connector {
     /// Connecting, the TLS handshake included, fails after `limit`.
     ///

@@ -1,7 +1,8 @@
 //! A connection to a unix socket that isn't woken by its peer's reading, as tokio's own is:
 //! that would be once for each command, for nothing.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::pin::Pin;
@@ -71,14 +72,13 @@ impl AsyncRead for Local {
     ) -> Poll<io::Result<()>> {
         loop {
             let mut guard = ready!(self.stream.poll_read_ready(context))?;
-            let free = buffer.initialize_unfilled();
-            match guard.try_io(|stream| stream.get_ref().read(free)) {
+            let free = buffer.remaining();
+            match guard.try_io(|stream| receive(stream.get_ref(), buffer)) {
                 Ok(Ok(read)) => {
                     // As much as there was: the next is told of.
-                    if 0 < read && read < free.len() {
+                    if 0 < read && read < free {
                         guard.clear_ready();
                     }
-                    buffer.advance(read);
                     return Poll::Ready(Ok(()));
                 }
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -86,6 +86,19 @@ impl AsyncRead for Local {
                 Err(_would_block) => {}
             }
         }
+    }
+}
+
+/// Appends what has come to the buffer, which needn't be zeroed for it.
+fn receive(stream: &UnixStream, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
+    // SAFETY: nothing but the system writes to the free space, and only that many bytes of it.
+    unsafe {
+        let free = buffer.unfilled_mut();
+        let read = libc::recv(stream.as_raw_fd(), free.as_mut_ptr().cast(), free.len(), 0);
+        let read = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
+        buffer.assume_init(read);
+        buffer.advance(read);
+        Ok(read)
     }
 }
 

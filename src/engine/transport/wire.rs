@@ -1,6 +1,8 @@
-//! HTTP to one engine: one pool of connections, the version in every path, one time limit.
+//! HTTP to one engine: a pool of connections that a process has once for each engine, the
+//! version in every path, one time limit.
 
 use std::error::Error as Cause;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +13,7 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::runtime::{self, Handle};
 use tokio::time::timeout;
 
 use super::connector::Connector;
@@ -29,12 +32,40 @@ const MESSAGE: usize = 64 * 1024;
 /// A request's body, bollard's or ours.
 pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn Cause + Send + Sync>>;
 
+/// The connections to one engine.
+type Connections = Client<Connector, Body>;
+
+/// Those of this process, while somebody uses them. What goes on with a connection is a task of
+/// one runtime, so other runtimes have others.
+static SHARED: Mutex<Vec<(runtime::Id, Connector, Weak<Connections>)>> = Mutex::new(Vec::new());
+
+/// The connections that a connector like this one makes.
+fn connections(connector: Connector) -> Arc<Connections> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.retain(|(.., connections)| connections.strong_count() > 0);
+    let runtime = Handle::current().id();
+    let known = shared
+        .iter()
+        .find(|(of, known, _)| *of == runtime && *known == connector)
+        .and_then(|(.., connections)| connections.upgrade());
+    known.unwrap_or_else(|| {
+        let made = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_timer(TokioTimer::new())
+            .build(connector.clone());
+        let made = Arc::new(made);
+        shared.push((runtime, connector, Arc::downgrade(&made)));
+        made
+    })
+}
+
 /// An engine that has answered a ping.
 pub(super) struct Wire {
     pub(super) endpoint: Endpoint,
     pub(super) version: Version,
     pub(super) timeout: Duration,
-    client: Client<Connector, Body>,
+    connections: Arc<Connections>,
 }
 
 impl Wire {
@@ -46,19 +77,15 @@ impl Wire {
         limit: Duration,
     ) -> Result<Self, Failure> {
         let endpoint = connector.endpoint().clone();
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        let theirs = timeout(limit, ping(&client, &endpoint)).await;
+        let connections = connections(connector);
+        let theirs = timeout(limit, ping(&connections, &endpoint)).await;
         let theirs = theirs.unwrap_or(Err(Failure::NoAnswer(limit)))?;
         let version = pinned.unwrap_or(theirs.min(Version::newest()));
         Ok(Self {
             endpoint,
             version,
             timeout: limit,
-            client,
+            connections,
         })
     }
 
@@ -68,7 +95,7 @@ impl Wire {
         let doing = format!("{} {}", request.method(), request.uri().path());
         let late = answers_late(request.method(), request.uri().path());
         *request.uri_mut() = versioned(request.uri(), self.version)?;
-        let answer = self.client.request(request);
+        let answer = self.connections.request(request);
         let answer = if late {
             answer.await
         } else {
@@ -99,11 +126,11 @@ impl Wire {
 }
 
 /// Asks for a sign of life, and gives the engine's newest API version.
-async fn ping(client: &Client<Connector, Body>, endpoint: &Endpoint) -> Result<Version, Failure> {
+async fn ping(connections: &Connections, endpoint: &Endpoint) -> Result<Version, Failure> {
     let uri = format!("http://{}/_ping", endpoint.authority());
     let request = Request::get(uri).body(boxed(Full::default()));
     let request = request.map_err(|error| Failure::Other(error.to_string()))?;
-    let answer = client.request(request).await;
+    let answer = connections.request(request).await;
     let response = answer.map_err(|error| Failure::of(&error))?;
     let status = response.status();
     let header = response.headers().get("api-version");

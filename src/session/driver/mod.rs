@@ -204,7 +204,7 @@ where
             return Ok(());
         };
         let explain = command.explain;
-        let mut sink = Sink::of(command.keep.take());
+        let mut sink = Sink::of(command.keep.take().map(|keep| *keep));
         let mut run = Run::default();
         let end = self.execute(command, &mut sink, &mut run).await;
         let end = end.map_err(|error| self.link.why(error));

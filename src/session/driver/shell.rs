@@ -52,7 +52,7 @@ where
             beside,
             shell,
             run.snapshot.as_ref(),
-            command.limits,
+            command.limits.map(|limits| *limits).unwrap_or_default(),
             command.control,
         ));
         self.watch.begin(&self.shell);

@@ -1,0 +1,101 @@
+'use strict'
+
+// What one command with much output or input costs, in a process of its own: seconds, peak
+// memory above idle, and the event loop's delay meanwhile, as JSON.
+//
+// `stream.js HOW COMMAND BYTES DOCKERODE [SOCKET]`
+
+const { spawn } = require('node:child_process')
+const { monitorEventLoopDelay } = require('node:perf_hooks')
+const { Readable, Writable } = require('node:stream')
+const { once } = require('node:events')
+const DockerRunner = require('..')
+const { Image, socketPath } = require('./peers.js')
+
+const [how, command, length, dockerodeFolder, socket = socketPath] = process.argv.slice(2)
+const BYTES = Number(length)
+const DISCARD = { maxBuffer: 0, overflow: 'head' }
+
+/** Bytes to give, in pieces. */
+function * input() {
+  const piece = Buffer.alloc(64 * 1024)
+  for (let left = BYTES; left > 0; left -= piece.length) yield piece
+}
+
+async function dockerode(runner, options) {
+  const docker = new (require(dockerodeFolder))({ socketPath: socket })
+  const exec = await docker.getContainer(runner.container.id).exec({ Cmd: ['sh', '-c', command], AttachStdout: true, AttachStderr: true, ...options })
+  return { docker, stream: await exec.start(options ? { hijack: true, stdin: true } : {}) }
+}
+
+/** How many bytes came, or none where they were given. */
+const HOW = {
+  async captured(runner) {
+    const { stdout, stderr } = await runner.exec(command, { maxBuffer: 2 ** 31, encoding: 'buffer' })
+    return stdout.length + stderr.length
+  },
+  async discarded(runner) {
+    await runner.exec(command, DISCARD)
+    return BYTES
+  },
+  async streamed(runner) {
+    let bytes = 0
+    const running = runner.exec(command, { ...DISCARD, encoding: 'buffer' })
+    for await (const { data } of running.chunks()) bytes += data.length
+    await running
+    return bytes
+  },
+  async 'streamed by dockerode'(runner) {
+    const { docker, stream } = await dockerode(runner)
+    let bytes = 0
+    const count = () => new Writable({ write: (chunk, encoding, callback) => { bytes += chunk.length; callback() } })
+    docker.modem.demuxStream(stream, count(), count())
+    await once(stream, 'end')
+    return bytes
+  },
+  async 'streamed by the CLI'(runner) {
+    let bytes = 0
+    const child = spawn('docker', ['exec', runner.container.id, 'sh', '-c', command])
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { bytes += chunk.length })
+    await once(child, 'close')
+    return bytes
+  },
+  async input(runner) {
+    return Number((await runner.exec(command, { input: Readable.from(input()) })).stdout)
+  },
+  async 'input by dockerode'(runner) {
+    const { docker, stream } = await dockerode(runner, { AttachStdin: true })
+    const said = []
+    docker.modem.demuxStream(stream, new Writable({ write: (chunk, encoding, callback) => { said.push(chunk); callback() } }), process.stderr)
+    Readable.from(input()).pipe(stream)
+    await once(stream, 'end')
+    return Number(Buffer.concat(said))
+  },
+  async 'input by the CLI'(runner) {
+    const child = spawn('docker', ['exec', '-i', runner.container.id, 'sh', '-c', command], { stdio: ['pipe', 'pipe', 'inherit'] })
+    Readable.from(input()).pipe(child.stdin)
+    const said = await child.stdout.toArray()
+    return Number(Buffer.concat(said))
+  }
+}
+
+async function main() {
+  const runner = new DockerRunner({ socketPath: socket })
+  await runner.start({ Image })
+  await runner.exec(':')
+  const idle = process.memoryUsage.rss()
+  let peak = idle
+  const sampling = setInterval(() => { peak = Math.max(peak, process.memoryUsage.rss()) }, 20)
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const begin = performance.now()
+  const bytes = await HOW[how](runner)
+  const seconds = (performance.now() - begin) / 1000
+  delay.disable()
+  clearInterval(sampling)
+  await runner.stop()
+  if (bytes !== BYTES) throw new Error(`${how}: ${bytes} bytes of ${BYTES}`)
+  console.log(JSON.stringify({ seconds, peak: peak - idle, delay: delay.percentile(99) / 1e6 }))
+}
+
+main()
