@@ -1,0 +1,74 @@
+//! A proxy to an engine that cuts what it prints into frames of so many bytes of payload: a real
+//! one puts small writes together as it likes.
+//!
+//! `reframe LISTEN SOCKET BYTES`
+
+use std::io::{BufReader, Read, Result, Write, copy};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
+
+/// What a connection begins with that is handed over.
+const UPGRADED: &[u8] = b"HTTP/1.1 101 ";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
+    let [listen, socket, bytes] = &arguments[..] else {
+        panic!("reframe LISTEN SOCKET BYTES")
+    };
+    let size: usize = bytes.parse().expect("a number of bytes");
+    for near in UnixListener::bind(listen)?.incoming() {
+        let (near, far) = (near?, UnixStream::connect(socket)?);
+        let (mut up, mut upstream) = (near.try_clone()?, far.try_clone()?);
+        thread::spawn(move || {
+            let _ = copy(&mut up, &mut upstream);
+            let _ = upstream.shutdown(Shutdown::Write);
+        });
+        thread::spawn(move || {
+            let _ = down(&far, &near, size);
+            let _ = near.shutdown(Shutdown::Both);
+        });
+    }
+    Ok(())
+}
+
+/// Passes answers on as they are, up to the one that hands the connection over.
+fn down(mut far: &UnixStream, mut near: &UnixStream, size: usize) -> Result<()> {
+    let mut buffer = [0; 64 * 1024];
+    loop {
+        let n = far.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(());
+        }
+        let answer = &buffer[..n];
+        let head = memchr::memmem::find(answer, b"\r\n\r\n").map(|at| at + 4);
+        match head {
+            Some(head) if answer.starts_with(UPGRADED) => {
+                near.write_all(&answer[..head])?;
+                return reframe((&answer[head..]).chain(far), near, size);
+            }
+            _ => near.write_all(answer)?,
+        }
+    }
+}
+
+fn reframe(frames: impl Read, mut near: &UnixStream, size: usize) -> Result<()> {
+    let mut frames = BufReader::with_capacity(64 * 1024, frames);
+    let (mut header, mut payload, mut out) = ([0; 8], Vec::new(), Vec::new());
+    loop {
+        frames.read_exact(&mut header)?;
+        let [kind, .., a, b, c, d] = header;
+        payload.resize(u32::from_be_bytes([a, b, c, d]) as usize, 0);
+        frames.read_exact(&mut payload)?;
+        for part in payload.chunks(size) {
+            out.extend_from_slice(&[kind, 0, 0, 0]);
+            out.extend_from_slice(&(part.len() as u32).to_be_bytes());
+            out.extend_from_slice(part);
+        }
+        near.write_all(&out)?;
+        out.clear();
+    }
+}
