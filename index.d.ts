@@ -653,8 +653,15 @@ declare namespace DockerRunner {
     size?: number | undefined
     /** Containers at a time, those in use too, 1 to 1,000; by default 10, or `size` if that is more. */
     max?: number | undefined
-    /** What each runner is started with; with `setup` say `cache` too. */
+    /** What each runner is started with. */
     start?: StartOptions | undefined
+    /**
+     * Commands whose result each runner begins with: as `setup` of `start`, with `cache: true`,
+     * so that they run once.
+     */
+    setup?: readonly string[] | undefined
+    /** As `profile` of `start`. */
+    profile?: 'default' | 'untrusted' | 'none' | undefined
     /** Where the engine is, as of the runner's constructor. */
     engine?: EngineOptions | undefined
     /** Milliseconds, 1 to 2,147,483,647, after which a runner that nobody took is replaced; never by default. */
@@ -1111,7 +1118,8 @@ declare namespace DockerRunner {
   /**
    * One output of a command, while it comes. By the rule of {@link ContainerStream}: a slow
    * reader slows the command down and loses nothing; of what nobody reads the last 1 MiB is
-   * kept. The result is complete in any case.
+   * kept. The result is complete in any case; a stream that's first asked for when a command
+   * without options has ended holds what its result has.
    */
   export interface OutputStream<Output extends string | Buffer = string> extends Readable {
     [Symbol.asyncIterator](): NodeJS.AsyncIterator<Output>

@@ -57,6 +57,23 @@ function describeWith(shell) {
       assert.deepStrictEqual([pieces.join(''), (await text).stdout], ['é', 'é'])
     })
 
+    test('has all of them when they are asked for after it has ended', async () => {
+      const command = 'head -c 3000000 /dev/zero; echo é >&2'
+      const ended = runner.exec(command)
+      await ended
+      assert.deepStrictEqual((await ended.stdout.toArray()).join('').length, 3000000)
+      assert.deepStrictEqual((await ended.stderr.toArray()).join(''), 'é\n')
+      assert.strictEqual(ended.stdout, ended.stdout)
+      assert.strictEqual(ended.kill(), false)
+      const failed = runner.exec('echo out; false')
+      await assert.rejects(failed)
+      assert.deepStrictEqual(await failed.stdout.toArray(), ['out\n'])
+      assert.deepStrictEqual(await failed.stderr.toArray(), [])
+      const bytes = runner.exec('printf "\\377"', { encoding: 'buffer' })
+      await bytes
+      assert.deepStrictEqual(Buffer.concat(await bytes.stdout.toArray()), Buffer.from([255]))
+    })
+
     test('has its streams while it runs', async () => {
       const lines = []
       for await (const line of runner.exec('for i in 1 2 3; do echo $i; done; printf end')) lines.push(line)

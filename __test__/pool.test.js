@@ -5,7 +5,7 @@
 const assert = require('node:assert')
 const { once } = require('node:events')
 const { describe, test } = require('node:test')
-const { DockerRunner, SOCKET, api, awake, mine, node, outcomes, timeout, typed } = require('./helpers.js')
+const { DockerRunner, SOCKET, api, awake, forget, inspect, mine, node, outcomes, timeout, typed } = require('./helpers.js')
 const { DockerPool } = DockerRunner
 
 /** A pool of this test's containers, closed at the end of it. */
@@ -32,6 +32,25 @@ describe('DockerPool', { timeout }, () => {
     assert.ok(pool.metrics.waitMs > 0)
     await runner.stop()
     assert.equal(pool.metrics.acquired, 0)
+    await pool.close()
+    await own.none()
+  })
+
+  test('takes a profile and a set-up, whose commands run once for all', async (t) => {
+    const own = mine()
+    const mark = `/mark-${process.pid}-${Date.now()}`
+    const pool = new DockerPool({ size: 2, profile: 'untrusted', setup: [`date +%s%N >${mark}`], start: own.options() })
+    t.after(() => pool.close())
+    const marks = new Set()
+    for (let i = 0; i < 3; i++) {
+      const runner = await pool.acquire()
+      const { Image } = await inspect(runner.container.id)
+      t.after(() => forget(Image))
+      assert.equal((await runner.exec('id -u')).stdout, '65534\n')
+      marks.add((await runner.exec(`cat ${mark}`)).stdout)
+      await runner.stop()
+    }
+    assert.equal(marks.size, 1)
     await pool.close()
     await own.none()
   })

@@ -3,6 +3,7 @@
 // exec(): options in, a promise of the result out, with the command's streams on it.
 
 const { createInterface } = require('node:readline')
+const { Readable } = require('node:stream')
 const { NativeExecOptions } = require('../native.js')
 const { describe, invalid, toExecError } = require('./errors.js')
 const { bytes, isInput, pieces } = require('./input.js')
@@ -30,34 +31,34 @@ const LIMITS = {
 }
 
 /**
- * Runs a command. `submit(text, options)` queues it: gives the addon's half of it, a promise
- * of how it settled, and where to hang its streams. Never throws: whatever is wrong, the
- * promise rejects.
+ * Runs a command. `submit(text, options)` queues it: gives a promise of how it settled, where to
+ * hang its streams, and a function for the addon's half of it, which gives null once it has
+ * settled. Never throws: whatever is wrong, the promise rejects.
  */
 function exec(submit, command, options) {
   try {
     return begin(submit, command, check(command, options))
   } catch (error) {
-    return decorate(Promise.reject(error), NEVER, [], DEFAULTS)
+    return decorate(Promise.reject(error), () => null, [], DEFAULTS)
   }
 }
-
-/** The addon's half of a command that was never sent. */
-const NEVER = { read: () => false, dropped: () => 0, signal: () => false }
 
 function begin(submit, command, options) {
   if (options.signal?.aborted) {
     const failure = { code: 'ERR_ABORTED', message: 'the command was aborted before it began' }
-    return decorate(finish(command, options, { failure }), NEVER, [], options)
+    return decorate(finish(command, options, { failure }), () => null, [], options)
   }
   const { native, settled, outputs } = submit(withPlace(command, options), forAddon(options))
+  // Most commands end without a look at it; of these it has all that a late look is for.
+  if (options === DEFAULTS) return decorate(finish(command, options, settled), native, outputs, options)
+  const half = native()
   if (options.signal !== undefined) {
-    const abort = () => native.abort()
+    const abort = () => half?.abort()
     options.signal.addEventListener('abort', abort, { once: true })
     settled.then(() => options.signal.removeEventListener('abort', abort))
   }
-  const fed = options.input === undefined ? undefined : feed(native, options.input)
-  return decorate(finish(command, options, settled, fed), native, outputs, options)
+  const fed = options.input === undefined || half === null ? undefined : feed(half, options.input)
+  return decorate(finish(command, options, settled, fed), () => half, outputs, options)
 }
 
 async function finish(command, options, settled, fed) {
@@ -116,20 +117,41 @@ function decorate(promise, native, outputs, { encoding }) {
 const COMMAND = Object.create(Promise.prototype, {
   stdout: { get () { return stream(this, 0) } },
   stderr: { get () { return stream(this, 1) } },
-  kill: { value (signal = 'SIGTERM') { return this[kCommand].native.signal(signalName(signal)) } },
+  kill: { value (signal = 'SIGTERM') { return kill(this[kCommand], signalName(signal)) } },
   lines: { value (name = 'stdout') { return lines(this, stream(this, streamIndex(name))) } },
   chunks: { value () { return chunks(this, stream(this, 0), stream(this, 1)) } },
   [Symbol.asyncIterator]: { value () { return lines(this, stream(this, 0)) } }
 })
 
-function stream(promise, index) {
-  const { native, outputs, encoding } = promise[kCommand]
-  outputs[index] ??= output(native, index, encoding)
-  return outputs[index]
+/** The addon's half of a command, which it gives once; null where it has settled before. */
+function half(command) {
+  if (command.half === undefined) command.half = command.native()
+  return command.half
 }
 
+const kill = (command, signal) => half(command)?.signal(signal) ?? false
+
+function stream(promise, index) {
+  const command = promise[kCommand]
+  if (half(command) === null) return (command.late ??= [])[index] ??= late(promise, index)
+  return command.outputs[index] ??= output(half(command), index, command.encoding)
+}
+
+/** One stream of a command that has settled: what its result has. */
+function late(promise, index) {
+  const { encoding } = promise[kCommand]
+  const kept = async function * () {
+    const { [STREAMS[index]]: output } = await promise.catch((error) => error)
+    if (output?.length > 0) yield Buffer.from(output, encoding)
+  }
+  const readable = Readable.from(kept(), { objectMode: false })
+  return encoding === 'buffer' ? readable : readable.setEncoding(encoding)
+}
+
+const STREAMS = ['stdout', 'stderr']
+
 function streamIndex(name) {
-  const index = ['stdout', 'stderr'].indexOf(name)
+  const index = STREAMS.indexOf(name)
   if (index < 0) throw invalid(`a stream is 'stdout' or 'stderr', not ${describe(name)}`)
   return index
 }

@@ -4,9 +4,9 @@
 
 const { EventEmitter } = require('node:events')
 const { describe, invalid, toError, DockerExecError } = require('./errors.js')
-const { checkOptions, milliseconds, whole } = require('./options.js')
+const { checkOptions, isText, milliseconds, whole } = require('./options.js')
 
-const DEFAULTS = { size: 2, max: undefined, start: {}, engine: undefined, maxAge: undefined }
+const DEFAULTS = { size: 2, max: undefined, start: {}, setup: undefined, profile: undefined, engine: undefined, maxAge: undefined }
 
 /** The pause after a start that failed, in milliseconds; it doubles up to the second. */
 const FIRST_PAUSE = 100
@@ -250,9 +250,19 @@ function check(options) {
     max: [whole(1, 1000), 'a number from 1 to 1000'],
     maxAge: milliseconds(1),
     start: object,
+    setup: [Array.isArray, 'an array of commands'],
+    profile: [isText, "'default', 'untrusted' or 'none'"],
     engine: object
   })
   checked.max ??= Math.max(10, checked.size)
   if (checked.max < checked.size) throw invalid(`option max must be at least size, ${checked.size}, not ${describe(checked.max)}`)
-  return { ...checked, start: { ...checked.start } }
+  return { ...checked, start: startOptions(checked) }
+}
+
+/** What each runner is started with; a set-up of the pool's is one image for all. */
+function startOptions({ start, setup, profile }) {
+  const options = { ...start }
+  if (setup !== undefined) Object.assign(options, { setup, cache: setup.length > 0 })
+  if (profile !== undefined) options.profile = profile
+  return options
 }

@@ -44,9 +44,10 @@ class Shell extends EventEmitter {
 
   exec(command, options) {
     const submit = (text, checked) => {
-      const native = unwrap(this[kNative].exec(this.#next(), text, checked))
+      const id = this.#next()
+      unwrap(this[kNative].exec(id, text, checked))
       const outputs = []
-      return { native, outputs, settled: this.#settled(outputs) }
+      return { native: () => this[kNative].command(id), outputs, settled: this.#settled(outputs) }
     }
     return exec(submit, command, options)
   }

@@ -1,6 +1,7 @@
 //! The native half of one `exec()`.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use napi::Env;
@@ -8,15 +9,15 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Either};
 use napi_derive::napi;
 use tokio::sync::mpsc;
 
+use super::Promise;
 use super::events::Events;
 use super::streams::Streams;
-use super::{Failure, Promise};
 use crate::error::{Error, Result};
 use crate::runner::Runner;
 use crate::session::output::{Keep, Overflow};
 use crate::session::tap::{self, Tap, TapReader};
 use crate::session::termination::{CONTROLS, Control, Limits};
-use crate::session::{Command, Outcome, Ticket};
+use crate::session::{Command, Ticket};
 
 /// What `exec()` was asked for, checked.
 #[napi(object)]
@@ -126,66 +127,81 @@ impl NativeCommand {
     }
 }
 
-/// A command, or why there is none.
-pub(super) type Submitted = Either<NativeCommand, Failure>;
-
-pub(super) fn submitted(command: Result<NativeCommand>) -> Submitted {
-    match command {
-        Ok(command) => Either::A(command),
-        Err(error) => Either::B(Failure::from(&error)),
-    }
+/// Commands that wait or run, by their numbers, until somebody takes them: an object for each
+/// would take longer to make, and to collect, than most commands need.
+pub(super) struct Commands {
+    events: Arc<Events>,
+    pending: Mutex<HashMap<u32, NativeCommand>>,
 }
 
-/// What is called when a command has settled.
-pub(super) type Done = Box<dyn FnOnce(Outcome) + Send>;
+impl Commands {
+    /// None yet.
+    pub(super) fn of(events: Arc<Events>) -> Arc<Self> {
+        let pending = Mutex::default();
+        Arc::new(Self { events, pending })
+    }
 
-/// Queues a command of that user's shell through `queue`; its events go out under `id`.
-pub(super) fn submit(
-    runner: &Runner,
-    user: Option<&str>,
-    events: &Arc<Events>,
-    id: u32,
-    text: String,
-    NativeExecOptions(options): &NativeExecOptions,
-    queue: impl FnOnce(Command, Done) -> Result<Ticket>,
-) -> Result<NativeCommand> {
-    let ((stdout, out), (stderr, err)) = (stream(events, id, 0), stream(events, id, 1));
-    let (control, requests) = mpsc::channel(CONTROLS);
-    let input = if options.input {
-        Some(runner.input(user)?)
-    } else {
-        None
-    };
-    let (sender, stdin, guard) = match input {
-        Some(input) => (Some(input.sender), Some(input.path), Some(input.guard)),
-        None => (None, None, None),
-    };
-    let command = Command {
-        text,
-        keep: Some(Box::new(Keep {
-            limit: options.limit as usize,
-            overflow: options.overflow(),
-            all: options.all,
-            live: Some([stdout, stderr]),
-        })),
-        limits: Some(Box::new(options.limits())),
-        restore: options.restore,
-        control: Some(requests),
-        usage: options.usage,
-        explain: true,
-        stdin,
-    };
-    let events = events.clone();
-    let done = move |outcome| {
-        drop(guard);
-        events.settled(id, outcome, true);
-    };
-    let ticket = queue(command, Box::new(done))?;
-    Ok(NativeCommand {
-        ticket,
-        control,
-        streams: Streams::of([out, err], sender),
-    })
+    pub(super) fn take(&self, id: u32) -> Option<NativeCommand> {
+        self.lock().remove(&id)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, NativeCommand>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a command of that user's shell through `queue`; its events go out under `id`.
+    pub(super) fn submit(
+        self: &Arc<Self>,
+        runner: &Runner,
+        user: Option<&str>,
+        id: u32,
+        text: String,
+        NativeExecOptions(options): &NativeExecOptions,
+        queue: impl FnOnce(Command, Ticket) -> Result<()>,
+    ) -> Result<()> {
+        let ((stdout, out), (stderr, err)) =
+            (stream(&self.events, id, 0), stream(&self.events, id, 1));
+        let (control, requests) = mpsc::channel(CONTROLS);
+        let input = if options.input {
+            Some(runner.input(user)?)
+        } else {
+            None
+        };
+        let (sender, stdin, guard) = match input {
+            Some(input) => (Some(input.sender), Some(input.path), Some(input.guard)),
+            None => (None, None, None),
+        };
+        let command = Command {
+            text,
+            keep: Some(Box::new(Keep {
+                limit: options.limit as usize,
+                overflow: options.overflow(),
+                all: options.all,
+                live: Some([stdout, stderr]),
+            })),
+            limits: Some(Box::new(options.limits())),
+            restore: options.restore,
+            control: Some(requests),
+            usage: options.usage,
+            explain: true,
+            stdin,
+        };
+        let commands = self.clone();
+        let done = move |outcome| {
+            drop(guard);
+            commands.take(id);
+            commands.events.settled(id, outcome, true);
+        };
+        let ticket = Ticket::of(done);
+        let handle = NativeCommand {
+            ticket: ticket.clone(),
+            control,
+            streams: Streams::of([out, err], sender),
+        };
+        // Before it's queued: it may settle at once.
+        self.lock().insert(id, handle);
+        queue(command, ticket).inspect_err(|_| drop(self.take(id)))
+    }
 }
 
 fn stream(events: &Arc<Events>, id: u32, stream: u32) -> (Tap, TapReader) {

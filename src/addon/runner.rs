@@ -7,7 +7,7 @@ use napi::Env;
 use napi::bindgen_prelude::{Buffer, BufferSlice, Either, FnArgs, Function};
 use napi_derive::napi;
 
-use super::command::{NativeExecOptions, Submitted, submit, submitted};
+use super::command::{Commands, NativeCommand, NativeExecOptions};
 use super::events::{Detail, Events};
 use super::process::{NativeProcess, NativeSpawnOptions, spawn};
 use super::session::NativeSession;
@@ -18,8 +18,8 @@ use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
 use crate::engine::owner::Pruned;
 use crate::runner::{Event, Runner};
-use crate::session::Command;
 use crate::session::tap;
+use crate::session::{Command, Ticket};
 use crate::tree::Bounds;
 
 /// Where the engine is; each field as in the facade's options.
@@ -91,6 +91,7 @@ pub struct EngineInfo {
 pub struct NativeRunner {
     runner: Arc<Runner>,
     events: Arc<Events>,
+    commands: Arc<Commands>,
 }
 
 #[napi]
@@ -109,6 +110,7 @@ impl NativeRunner {
         let runner = Runner::new(options.into(), environment, on_event);
         Ok(Self {
             runner: Arc::new(runner),
+            commands: Commands::of(events.clone()),
             events,
         })
     }
@@ -291,27 +293,24 @@ impl NativeRunner {
             text,
             ..Command::default()
         };
-        let done = move |outcome| events.settled(id, outcome, false);
-        self.runner
-            .run(command, done)
-            .err()
-            .as_ref()
-            .map(Failure::from)
+        let ticket = Ticket::of(move |outcome| events.settled(id, outcome, false));
+        let queued = self.runner.queue(command, ticket);
+        queued.err().as_ref().map(Failure::from)
     }
 
     /// Queues a command, which will be `settled` under `id`, with its output.
     #[napi]
-    pub fn exec(&self, id: u32, text: String, options: &NativeExecOptions) -> Submitted {
-        let run = |command, done| self.runner.run(command, done);
-        submitted(submit(
-            &self.runner,
-            None,
-            &self.events,
-            id,
-            text,
-            options,
-            run,
-        ))
+    pub fn exec(&self, id: u32, text: String, options: &NativeExecOptions) -> Option<Failure> {
+        let queue = |command, ticket| self.runner.queue(command, ticket);
+        let runner = &self.runner;
+        let queued = self.commands.submit(runner, None, id, text, options, queue);
+        queued.err().as_ref().map(Failure::from)
+    }
+
+    /// What can be done about a command of `exec` that hasn't settled; once.
+    #[napi]
+    pub fn command(&self, id: u32) -> Option<NativeCommand> {
+        self.commands.take(id)
     }
 
     /// Opens another shell, with events of its own.
@@ -333,6 +332,7 @@ impl NativeRunner {
                 runner,
                 session,
                 user,
+                commands: Commands::of(events.clone()),
                 events,
                 tap: reader,
             })

@@ -6,13 +6,13 @@ use napi::Env;
 use napi::bindgen_prelude::{BufferSlice, Either};
 use napi_derive::napi;
 
-use super::command::{NativeCommand, NativeExecOptions, Submitted, submit, submitted};
+use super::command::{Commands, NativeCommand, NativeExecOptions};
 use super::events::Events;
 use super::streams::taken;
 use super::{Failure, Promise, promise};
 use crate::runner::Runner;
 use crate::session::tap::TapReader;
-use crate::session::{Command, Session};
+use crate::session::{Command, Session, Ticket};
 
 /// One session. Dropping it ends it.
 #[napi]
@@ -22,6 +22,7 @@ pub struct NativeSession {
     /// Whose it is, if not the container's user's.
     pub(super) user: Option<String>,
     pub(super) events: Arc<Events>,
+    pub(super) commands: Arc<Commands>,
     pub(super) tap: TapReader,
 }
 
@@ -35,27 +36,24 @@ impl NativeSession {
             text,
             ..Command::default()
         };
-        let done = move |outcome| events.settled(id, outcome, false);
-        self.session
-            .submit(command, done)
-            .err()
-            .as_ref()
-            .map(Failure::from)
+        let ticket = Ticket::of(move |outcome| events.settled(id, outcome, false));
+        let queued = self.session.queue(command, ticket);
+        queued.err().as_ref().map(Failure::from)
     }
 
     /// As of a runner.
     #[napi]
-    pub fn exec(&self, id: u32, text: String, options: &NativeExecOptions) -> Submitted {
-        let command: crate::Result<NativeCommand> = submit(
-            &self.runner,
-            self.user.as_deref(),
-            &self.events,
-            id,
-            text,
-            options,
-            |command, done| self.session.submit(command, done),
-        );
-        submitted(command)
+    pub fn exec(&self, id: u32, text: String, options: &NativeExecOptions) -> Option<Failure> {
+        let (runner, user) = (&self.runner, self.user.as_deref());
+        let queue = |command, ticket| self.session.queue(command, ticket);
+        let queued = self.commands.submit(runner, user, id, text, options, queue);
+        queued.err().as_ref().map(Failure::from)
+    }
+
+    /// As of a runner.
+    #[napi]
+    pub fn command(&self, id: u32) -> Option<NativeCommand> {
+        self.commands.take(id)
     }
 
     /// Output that belongs to no result; without any, whether there may be more.

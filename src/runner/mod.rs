@@ -29,7 +29,7 @@ use crate::engine::transport::Engine;
 use crate::engine::{image, input, terminal};
 use crate::error::{Error, Result};
 use crate::session::tap::{Taken, TapReader};
-use crate::session::{Command, Future, Outcome, Session, Ticket};
+use crate::session::{Command, Future, Session, Ticket};
 use life::Life;
 
 /// What happens to a runner without being asked for.
@@ -115,18 +115,14 @@ impl Runner {
         }
     }
 
-    /// Queues a command; see [`Session::submit`].
-    pub fn run(
-        &self,
-        command: Command,
-        done: impl FnOnce(Outcome) + Send + 'static,
-    ) -> Result<Ticket> {
+    /// Queues a command; see [`Session::queue`].
+    pub fn queue(&self, command: Command, ticket: Ticket) -> Result<()> {
         let (session, stopped) = {
             let front = self.front();
             (front.session.clone(), front.stopped)
         };
         match session {
-            Some(session) => session.submit(command, done),
+            Some(session) => session.queue(command, ticket),
             None if stopped => Err(Error::Stopped("")),
             None => Err(Error::NotStarted("a command")),
         }

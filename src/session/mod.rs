@@ -170,6 +170,11 @@ struct Request {
 pub struct Ticket(Arc<Mutex<Option<Done>>>);
 
 impl Ticket {
+    /// For a command that is yet to be queued; `done` is called once, when it has settled.
+    pub fn of(done: impl FnOnce(Outcome) + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Some(Box::new(done)))))
+    }
+
     /// Settles the command with `error` now, if it hasn't begun. It never will then.
     pub fn withdraw(&self, error: Error) -> bool {
         let done = self.take();
@@ -260,18 +265,19 @@ impl Session {
         command: Command,
         done: impl FnOnce(Outcome) + Send + 'static,
     ) -> Result<Ticket> {
+        let ticket = Ticket::of(done);
+        self.queue(command, ticket.clone()).map(|()| ticket)
+    }
+
+    /// As [`submit`](Self::submit), with a ticket.
+    pub fn queue(&self, command: Command, ticket: Ticket) -> Result<()> {
         check(&command.text)?;
-        let ticket = Ticket(Arc::new(Mutex::new(Some(Box::new(done)))));
-        let request = Request {
-            command,
-            ticket: ticket.clone(),
-        };
-        let sent = self.driver.hand(|| match self.requests.try_send(request) {
+        let request = Request { command, ticket };
+        self.driver.hand(|| match self.requests.try_send(request) {
             Err(mpsc::error::TrySendError::Full(_)) => Err(Error::QueueFull(MAX_QUEUED)),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(self.end.get()),
             Ok(()) => Ok(()),
-        });
-        sent.map(|()| ticket)
+        })
     }
 
     /// Runs a command to its end, and keeps the first `limit` bytes of each of its streams.
