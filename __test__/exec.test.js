@@ -96,6 +96,18 @@ function describeWith(shell) {
       assert.deepStrictEqual(chunks.toSorted(), ['stderr e\n', 'stdout o\n'])
     })
 
+    test('chunks() keeps none of the pieces that it has given', async () => {
+      const options = { encoding: 'buffer', maxBuffer: 0, overflow: 'head' }
+      const [before, bytes] = [process.memoryUsage().arrayBuffers, 300_000_000]
+      let [total, most] = [0, 0]
+      for await (const { data } of runner.exec(`head -c ${bytes} /dev/zero`, options).chunks()) {
+        total += data.length
+        most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+      }
+      assert.strictEqual(total, bytes)
+      assert.ok(most < bytes / 2, `${most} bytes at a time`)
+    })
+
     test('iterating fails in the end when the command does', async () => {
       const lines = []
       const error = await failure((async () => {

@@ -11,7 +11,7 @@ const { Image, dockerodeExec, ours, run, socketPath, times } = require('./peers.
 
 const { DockerPool } = DockerRunner
 const file = promisify(execFile)
-const NONE = { Image, HostConfig: { NetworkMode: 'none' } }
+const NONE = { Image, NetworkDisabled: true }
 const GIB = 2 ** 30
 
 function summary(values) {
@@ -76,8 +76,8 @@ async function throughput({ docker }) {
 }
 
 /** A process for each sample: benches/stream.js. */
-async function stream(folder, how, command, bytes, socket = socketPath) {
-  const { stdout } = await file(process.execPath, [join(__dirname, 'stream.js'), how, command, String(bytes), join(folder, 'dockerode'), socket])
+async function stream(folder, how, command, bytes, socket = socketPath, ...watched) {
+  const { stdout } = await file(process.execPath, [join(__dirname, 'stream.js'), how, command, String(bytes), join(folder, 'dockerode'), socket, ...watched])
   return JSON.parse(stdout)
 }
 
@@ -94,15 +94,8 @@ async function output({ folder, low, small }) {
   ]
   const rows = []
   for (const [name, command, bytes] of commands) {
-    const memory = {}
-    const delay = {}
     const rate = (seconds) => bytes / 2 ** 20 / seconds
-    const child = (how) => async () => {
-      const sample = await stream(folder, how, command, bytes)
-      ;(memory[how] ??= []).push(sample.peak / 2 ** 20)
-      ;(delay[how] ??= []).push(sample.delay)
-      return [rate(sample.seconds)]
-    }
+    const child = (how) => async () => [rate((await stream(folder, how, command, bytes)).seconds)]
     const plain = (how) => async () => (await low.times(how, command, 1)).map((time) => rate(time / 1e9))
     const samples = await turns(5, {
       'floor, plain, captured': plain('plain'),
@@ -113,7 +106,15 @@ async function output({ folder, low, small }) {
       'streamed by dockerode': child('streamed by dockerode'),
       'streamed by the CLI': child('streamed by the CLI')
     })
-    rows.push(row(name, 'MiB/s', samples), row(`${name}: peak RSS above idle`, 'MiB', memory), row(`${name}: loop delay, p99`, 'ms', delay))
+    rows.push(row(name, 'MiB/s', samples))
+    const [memory, delay] = [{}, {}]
+    for (const how of Object.keys(samples).filter((how) => !how.startsWith('floor'))) {
+      const watched = []
+      for (let i = 0; i < 3; i++) watched.push(await stream(folder, how, command, bytes, socketPath, 'watched'))
+      memory[how] = watched.map(({ peak }) => peak / 2 ** 20)
+      delay[how] = watched.map(({ delay }) => delay)
+    }
+    rows.push(row(`${name}: peak RSS above idle`, 'MiB', memory), row(`${name}: loop delay, p99`, 'ms', delay))
   }
   const bytes = 32 * 2 ** 20
   const cut = (how) => async () => [bytes / 2 ** 20 / (await stream(folder, how, `head -c ${bytes} /dev/zero`, bytes, small)).seconds]

@@ -118,7 +118,7 @@ impl Attached {
 
     /// Reads until `mark` has come so many times, and keeps what comes.
     fn until(&mut self, mark: &str, times: usize) -> Result<()> {
-        self.seen.clear();
+        self.seen = Vec::new();
         let (mut found, mut from) = (0, 0);
         while found < times {
             let seen = &mut self.seen;

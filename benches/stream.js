@@ -1,18 +1,19 @@
 'use strict'
 
-// What one command with much output or input costs, in a process of its own: seconds, peak
-// memory above idle, and the event loop's delay meanwhile, as JSON.
+// What one command with much output or input costs, in a process of its own: seconds, or (with
+// `watched`, since watching takes time) peak memory above idle in bytes and the event loop's delay
+// in ms, as JSON.
 //
-// `stream.js HOW COMMAND BYTES DOCKERODE [SOCKET]`
+// `stream.js HOW COMMAND BYTES DOCKERODE SOCKET [watched]`
 
 const { spawn } = require('node:child_process')
 const { monitorEventLoopDelay } = require('node:perf_hooks')
 const { Readable, Writable } = require('node:stream')
 const { once } = require('node:events')
 const DockerRunner = require('..')
-const { Image, socketPath } = require('./peers.js')
+const { Image } = require('./peers.js')
 
-const [how, command, length, dockerodeFolder, socket = socketPath] = process.argv.slice(2)
+const [how, command, length, dockerodeFolder, socket, watched] = process.argv.slice(2)
 const BYTES = Number(length)
 const DISCARD = { maxBuffer: 0, overflow: 'head' }
 
@@ -25,7 +26,7 @@ function * input() {
 async function dockerode(runner, options) {
   const docker = new (require(dockerodeFolder))({ socketPath: socket })
   const exec = await docker.getContainer(runner.container.id).exec({ Cmd: ['sh', '-c', command], AttachStdout: true, AttachStderr: true, ...options })
-  return { docker, stream: await exec.start(options ? { hijack: true, stdin: true } : {}) }
+  return { docker, stream: await exec.start({ hijack: true, stdin: Boolean(options?.AttachStdin) }) }
 }
 
 /** How many bytes came, or none where they were given. */
@@ -85,9 +86,12 @@ async function main() {
   await runner.exec(':')
   const idle = process.memoryUsage.rss()
   let peak = idle
-  const sampling = setInterval(() => { peak = Math.max(peak, process.memoryUsage.rss()) }, 20)
   const delay = monitorEventLoopDelay({ resolution: 1 })
-  delay.enable()
+  let sampling
+  if (watched) {
+    sampling = setInterval(() => { peak = Math.max(peak, process.memoryUsage.rss()) }, 20)
+    delay.enable()
+  }
   const begin = performance.now()
   const bytes = await HOW[how](runner)
   const seconds = (performance.now() - begin) / 1000
@@ -95,7 +99,7 @@ async function main() {
   clearInterval(sampling)
   await runner.stop()
   if (bytes !== BYTES) throw new Error(`${how}: ${bytes} bytes of ${BYTES}`)
-  console.log(JSON.stringify({ seconds, peak: peak - idle, delay: delay.percentile(99) / 1e6 }))
+  console.log(JSON.stringify(watched ? { peak: peak - idle, delay: delay.percentile(99) / 1e6 } : { seconds }))
 }
 
 main()

@@ -171,22 +171,38 @@ async function * lines(promise, readable) {
   await promise
 }
 
-/** Both streams' pieces, while they come; fails in the end if the command does. */
+/**
+ * Both streams' pieces, while they come; fails in the end if the command does. Not by racing the
+ * streams' next pieces: a race that one of them has lost is remembered by it until it ends.
+ */
 async function * chunks(promise, stdout, stderr) {
   promise.catch(() => {})
-  const next = async (stream, iterator) => ({ stream, iterator, ...await iterator.next() })
-  const open = new Map()
-  for (const [stream, readable] of [['stdout', stdout], ['stderr', stderr]]) {
-    open.set(stream, next(stream, readable[Symbol.asyncIterator]()))
-  }
-  while (open.size > 0) {
-    const { stream, iterator, done, value } = await Promise.race(open.values())
-    if (done) open.delete(stream)
-    else {
-      open.set(stream, next(stream, iterator))
-      yield { stream, data: value }
+  const ready = []
+  let open = 2
+  let wake
+  const pump = async (stream, readable) => {
+    try {
+      for await (const data of readable) {
+        await new Promise((taken) => {
+          ready.push({ piece: { stream, data }, taken })
+          wake?.()
+        })
+      }
+    } finally {
+      open--
+      wake?.()
     }
   }
+  const pumping = Promise.all([pump('stdout', stdout), pump('stderr', stderr)])
+  pumping.catch(() => {})
+  while (open > 0 || ready.length > 0) {
+    if (ready.length === 0) await new Promise((resolve) => { wake = resolve })
+    for (const { piece, taken } of ready.splice(0)) {
+      yield piece
+      taken()
+    }
+  }
+  await pumping
   await promise
 }
 
