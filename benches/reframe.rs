@@ -37,20 +37,23 @@ fn main() -> Result<()> {
 
 /// Passes answers on as they are, up to the one that hands the connection over.
 fn down(mut far: &UnixStream, mut near: &UnixStream, size: usize) -> Result<()> {
-    let mut buffer = [0; 64 * 1024];
+    let (mut buffer, mut answer) = ([0; 64 * 1024], Vec::new());
     loop {
         let n = far.read(&mut buffer)?;
         if n == 0 {
             return Ok(());
         }
-        let answer = &buffer[..n];
-        let head = memchr::memmem::find(answer, b"\r\n\r\n").map(|at| at + 4);
-        match head {
-            Some(head) if answer.starts_with(UPGRADED) => {
-                near.write_all(&answer[..head])?;
-                return reframe((&answer[head..]).chain(far), near, size);
+        answer.extend_from_slice(&buffer[..n]);
+        if answer.starts_with(UPGRADED) {
+            // Its head may come in pieces.
+            if let Some(end) = memchr::memmem::find(&answer, b"\r\n\r\n") {
+                let (head, rest) = answer.split_at(end + 4);
+                near.write_all(head)?;
+                return reframe(rest.chain(far), near, size);
             }
-            _ => near.write_all(answer)?,
+        } else {
+            near.write_all(&answer)?;
+            answer.clear();
         }
     }
 }

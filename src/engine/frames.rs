@@ -18,6 +18,12 @@ pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 /// What one read takes at the most, in bytes.
 const READ: usize = 64 * 1024;
 
+/// Shorter payloads of one stream are put together, in bytes: to pass each on would take longer
+/// than to copy it.
+const SHORT: usize = 4 * 1024;
+
+type Payload = (Fd, Bytes);
+
 /// The decoder of one stream.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -36,7 +42,38 @@ impl Decoder {
     ///
     /// # Errors
     /// [`Error::Protocol`] for a header that the API doesn't know, or too long a frame.
-    pub fn decode(&mut self) -> Result<Option<(Fd, Bytes)>> {
+    pub fn decode(&mut self) -> Result<Option<Payload>> {
+        let payload = self.piece()?;
+        Ok(payload.map(|(fd, bytes)| (fd, self.joined(fd, bytes))))
+    }
+
+    /// A payload, and behind it what follows of its stream in short frames.
+    fn joined(&mut self, fd: Fd, payload: Bytes) -> Bytes {
+        let Some(mut length) = self.short(fd).filter(|_| payload.len() < SHORT) else {
+            return payload;
+        };
+        let mut joined = BytesMut::with_capacity(payload.len() + self.buffer.len());
+        joined.extend_from_slice(&payload);
+        loop {
+            joined.extend_from_slice(&self.buffer[HEADER..HEADER + length]);
+            self.buffer.advance(HEADER + length);
+            match self.short(fd) {
+                Some(next) => length = next,
+                None => return joined.freeze(),
+            }
+        }
+    }
+
+    /// The length of the next frame, if it's a short one of this stream, and there whole.
+    fn short(&self, fd: Fd) -> Option<usize> {
+        let within = self.frame.is_some_and(|(_, left)| left > 0);
+        let next = self.buffer.get(..HEADER).filter(|_| !within)?;
+        let (of, length) = header(next).ok()?;
+        (of == fd && length < SHORT && self.buffer.len() >= HEADER + length).then_some(length)
+    }
+
+    /// The next bytes of one frame.
+    fn piece(&mut self) -> Result<Option<Payload>> {
         loop {
             match self.frame {
                 Some((fd, left)) if left > 0 => {
