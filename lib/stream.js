@@ -4,7 +4,7 @@ const { Duplex, Readable } = require('node:stream')
 const { StringDecoder } = require('node:string_decoder')
 
 /** Bytes taken from the addon at a time, at the most. */
-const CHUNK = 256 * 1024
+const CHUNK = 64 * 1024
 
 /**
  * Feeds a readable from the addon, as fast as it is read. `source.read(max)` takes output:
