@@ -56,6 +56,12 @@ describe('README.md', { timeout }, () => {
     assert.deepEqual(documented.sort(), defaults.match(/\w+(?=:)/g).sort())
   })
 
+  test('its figures are those of the last benchmark', () => {
+    const { limits } = JSON.parse(file('benches/results.json'))
+    const figure = (value) => value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+    assert.deepEqual(table('in one run'), limits.map(({ what, must, is }) => [what, must, figure(is)]))
+  })
+
   test('every link leads somewhere', () => {
     const slug = (heading) => heading.toLowerCase().replace(/[^\w -]/g, '').replaceAll(' ', '-')
     const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => `#${slug(heading)}`)
