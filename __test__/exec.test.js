@@ -74,6 +74,21 @@ function describeWith(shell) {
       assert.deepStrictEqual(Buffer.concat(await bytes.stdout.toArray()), Buffer.from([255]))
     })
 
+    test('has its streams and its input also when it has ended before exec() returns', async () => {
+      const slow = () => {
+        for (const end = Date.now() + 50; Date.now() < end;);
+      }
+      runner.once('start', slow)
+      const lines = []
+      for await (const line of runner.exec('echo hi', { maxBuffer: 0, overflow: 'head' })) lines.push(line)
+      assert.deepStrictEqual(lines, ['hi'])
+      runner.once('start', slow)
+      const input = Readable.from(['x'.repeat(100_000), 'y'])
+      await runner.exec('true', { input })
+      if (!input.closed) await new Promise((resolve) => input.once('close', resolve))
+      assert.ok(input.destroyed)
+    })
+
     test('has its streams while it runs', async () => {
       const lines = []
       for await (const line of runner.exec('for i in 1 2 3; do echo $i; done; printf end')) lines.push(line)

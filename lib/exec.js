@@ -32,7 +32,7 @@ const LIMITS = {
 
 /**
  * Runs a command. `submit(text, options)` queues it: gives a promise of how it settled, where to
- * hang its streams, and a function for the addon's half of it, which gives null once it has
+ * hang its streams, and a function for the addon's half of it: `taken`, or else null once it has
  * settled. Never throws: whatever is wrong, the promise rejects.
  */
 function exec(submit, command, options) {
@@ -48,16 +48,16 @@ function begin(submit, command, options) {
     const failure = { code: 'ERR_ABORTED', message: 'the command was aborted before it began' }
     return decorate(finish(command, options, { failure }), () => null, [], options)
   }
-  const { native, settled, outputs } = submit(withPlace(command, options), forAddon(options))
+  const { native, settled, outputs } = submit(withPlace(command, options), forAddon(options), options !== DEFAULTS)
   // Most commands end without a look at it; of these it has all that a late look is for.
   if (options === DEFAULTS) return decorate(finish(command, options, settled), native, outputs, options)
   const half = native()
   if (options.signal !== undefined) {
-    const abort = () => half?.abort()
+    const abort = () => half.abort()
     options.signal.addEventListener('abort', abort, { once: true })
     settled.then(() => options.signal.removeEventListener('abort', abort))
   }
-  const fed = options.input === undefined || half === null ? undefined : feed(half, options.input)
+  const fed = options.input === undefined ? undefined : feed(half, options.input)
   return decorate(finish(command, options, settled, fed), () => half, outputs, options)
 }
 
@@ -230,19 +230,20 @@ function withPlace(command, { cwd, env }) {
 
 /** The options as the addon wants them; most commands share the default ones. */
 function forAddon(options) {
-  return options === DEFAULTS ? PLAIN : native(options)
+  return options === DEFAULTS ? PLAIN : native(options, true)
 }
 
-function native({ maxBuffer, overflow, all, timeout, killSignal, killGrace, input, signal, usage }) {
+function native({ maxBuffer, overflow, all, timeout, killSignal, killGrace, input, signal, usage }, taken) {
   return new NativeExecOptions({
     limit: maxBuffer, overflow, all, timeout, killGrace, usage,
     killSignal: signalName(killSignal),
+    taken,
     input: input !== undefined,
     restore: timeout !== undefined || signal !== undefined
   })
 }
 
-const PLAIN = native(DEFAULTS)
+const PLAIN = native(DEFAULTS, false)
 
 function check(command, options) {
   if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)

@@ -250,8 +250,8 @@ function check(options) {
     max: [whole(1, 1000), 'a number from 1 to 1000'],
     maxAge: milliseconds(1),
     start: object,
-    setup: [Array.isArray, 'an array of commands'],
-    profile: [isText, "'default', 'untrusted' or 'none'"],
+    setup: [(value) => Array.isArray(value) && value.every(isText), "an array of commands, which are strings that aren't empty"],
+    profile: [(value) => ['default', 'untrusted', 'none'].includes(value), "'default', 'untrusted' or 'none'"],
     engine: object
   })
   checked.max ??= Math.max(10, checked.size)
@@ -262,7 +262,7 @@ function check(options) {
 /** What each runner is started with; a set-up of the pool's is one image for all. */
 function startOptions({ start, setup, profile }) {
   const options = { ...start }
-  if (setup !== undefined) Object.assign(options, { setup, cache: setup.length > 0 })
+  if (setup !== undefined) Object.assign(options, { setup: [...setup], cache: setup.length > 0 })
   if (profile !== undefined) options.profile = profile
   return options
 }

@@ -24,6 +24,8 @@ class Shell extends EventEmitter {
   /** By a command's number: what resolves it, and its streams where it has some. */
   #pending = new Map()
   #outputs = new Map()
+  /** What a command that is over has of it: nobody is kept by a promise. */
+  #weak = new WeakRef(this)
   #last = 0
 
   /**
@@ -43,11 +45,15 @@ class Shell extends EventEmitter {
   }
 
   exec(command, options) {
-    const submit = (text, checked) => {
+    const submit = (text, checked, taken) => {
       const id = this.#next()
       unwrap(this[kNative].exec(id, text, checked))
+      // Before anybody hears of it, who may take his time.
+      const half = taken ? this[kNative].command(id) : undefined
       const outputs = []
-      return { native: () => this[kNative].command(id), outputs, settled: this.#settled(outputs) }
+      const shell = this.#weak
+      const native = taken ? () => half : () => shell.deref()?.[kNative].command(id) ?? null
+      return { native, outputs, settled: this.#settled(outputs) }
     }
     return exec(submit, command, options)
   }

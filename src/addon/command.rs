@@ -39,6 +39,8 @@ pub struct ExecOptions {
     pub restore: bool,
     /// Measure what the container uses meanwhile.
     pub usage: bool,
+    /// Its half is taken in any case, at once: so it waits for that, even when it has settled.
+    pub taken: bool,
 }
 
 impl ExecOptions {
@@ -186,10 +188,12 @@ impl Commands {
             explain: true,
             stdin,
         };
-        let commands = self.clone();
+        let (commands, taken) = (self.clone(), options.taken);
         let done = move |outcome| {
             drop(guard);
-            commands.take(id);
+            if !taken {
+                commands.take(id);
+            }
             commands.events.settled(id, outcome, true);
         };
         let ticket = Ticket::of(done);

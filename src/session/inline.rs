@@ -80,7 +80,7 @@ impl Shared {
         let Some(mut future) = work.take() else {
             return Poll::Ready(());
         };
-        self.woken.store(false, SeqCst);
+        self.woken.swap(false, SeqCst);
         let waker = Waker::from(self.clone());
         let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
         if polled.is_pending() {

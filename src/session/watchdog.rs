@@ -112,6 +112,11 @@ impl Watch {
         shell.clone_into(&mut self.shell);
     }
 
+    /// It has none any more. A look that is under way is given up, and its connection with it.
+    pub fn end(&mut self) {
+        self.running = None;
+    }
+
     /// Something was printed, so the shell was well just now, unless it was something beside
     /// it: it's looked at all the same when [`LAST_PAUSE`] has passed.
     pub fn heard(&mut self) {

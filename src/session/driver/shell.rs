@@ -56,7 +56,9 @@ where
             command.control,
         ));
         self.watch.begin(&self.shell);
-        let end = self.until(token, sink, true, Some(termination)).await?;
+        let end = self.until(token, sink, true, Some(termination)).await;
+        self.watch.end();
+        let end = end?;
         run.ended = Some(termination.elapsed());
         if let Some(sweep) = termination.sweep() {
             self.meanwhile(sweep).await?.ok();
@@ -166,7 +168,9 @@ where
         let token = Uuid::new_v4();
         self.link.send(&line(&token, &self.reports));
         self.watch.begin(&self.shell);
-        match self.until(token, sink, true, None).await? {
+        let end = self.until(token, sink, true, None).await;
+        self.watch.end();
+        match end? {
             End::Mark(_) => Ok(true),
             End::ShellEnded(_) | End::Replaced(_) => {
                 self.new_shell().await?;
