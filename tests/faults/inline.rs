@@ -1,14 +1,14 @@
 //! A session goes on by the thread that hands it a command.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use docker_exec_napi::session::{Command, Fd};
-use futures_util::{FutureExt, StreamExt, stream};
-use tokio::sync::{Notify, oneshot};
+use docker_exec_napi::session::Command;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-use crate::peer::{ended, open, submit, wired, within};
+use crate::peer::{ended, flood, open, submit, wired, within};
 
 #[tokio::test(start_paused = true)]
 async fn a_command_for_an_idle_session_is_sent_before_submit_returns() {
@@ -32,16 +32,7 @@ async fn a_command_for_an_idle_session_is_sent_before_submit_returns() {
 async fn submit_is_not_kept_by_output_that_does_not_end() {
     const FLOOD: usize = 100_000;
     let (mut wiring, mut peer) = wired();
-    let (begin, flooded) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
-    let (begun, count) = (begin.clone(), flooded.clone());
-    let flood = stream::unfold((begun, count), |(begun, count)| async {
-        let before = count.fetch_add(1, Ordering::SeqCst);
-        if before == 0 {
-            begun.notified().await;
-        }
-        (before < FLOOD).then_some((Ok((Fd::Stdout, "y\n".into())), (begun, count)))
-    });
-    wiring.output = stream::select(wiring.output, flood).boxed();
+    let (begin, flooded) = flood(&mut wiring, FLOOD);
     let session = open(wiring, &mut peer).await;
     yield_now().await;
     begin.notify_one();

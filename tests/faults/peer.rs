@@ -1,6 +1,7 @@
 //! The other end of a session, played by a test: no shell, no container, and every fault.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,6 +80,26 @@ pub fn beside(answer: impl Fn(&str) -> Result<String> + Send + Sync + 'static) -
         let answer = answer(&arguments[1]);
         async { answer }.boxed()
     })
+}
+
+/// Adds so many chunks of output without a pause, from when the first of these is told; the
+/// second counts them.
+pub fn flood(
+    wiring: &mut Wiring<Output, DuplexStream>,
+    chunks: usize,
+) -> (Arc<Notify>, Arc<AtomicUsize>) {
+    let (begin, flooded) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let state = (begin.clone(), flooded.clone());
+    let flood = stream::unfold(state, move |(begun, count)| async move {
+        let before = count.fetch_add(1, Ordering::SeqCst);
+        if before == 0 {
+            begun.notified().await;
+        }
+        (before < chunks).then_some((Ok((Fd::Stdout, "y\n".into())), (begun, count)))
+    });
+    let quiet = std::mem::replace(&mut wiring.output, stream::empty().boxed());
+    wiring.output = stream::select(quiet, flood).boxed();
+    (begin, flooded)
 }
 
 /// An open session over this wiring.

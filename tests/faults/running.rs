@@ -11,7 +11,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
 
-use crate::peer::{INPUT, Peer, WHY, ended, open, submit, wired, within};
+use crate::peer::{INPUT, Peer, WHY, ended, flood, open, submit, wired, within};
 
 fn gone() -> Error {
     Error::Gone(WHY.into())
@@ -128,17 +128,7 @@ async fn a_peer_that_takes_no_input_is_read_on() {
 async fn a_command_has_its_turn_amid_output_that_does_not_end() {
     const FLOOD: usize = 100_000;
     let (mut wiring, mut peer) = wired();
-    let (begin, flooded) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
-    let (begun, count) = (begin.clone(), flooded.clone());
-    let flood = stream::unfold((begun, count), |(begun, count)| async {
-        let before = count.fetch_add(1, Ordering::SeqCst);
-        if before == 0 {
-            begun.notified().await;
-        }
-        tokio::task::consume_budget().await;
-        (before < FLOOD).then_some((Ok((Fd::Stdout, "y\n".into())), (begun, count)))
-    });
-    wiring.output = stream::select(wiring.output, flood).boxed();
+    let (begin, flooded) = flood(&mut wiring, FLOOD);
     let session = open(wiring, &mut peer).await;
     begin.notify_one();
     tokio::task::yield_now().await;
