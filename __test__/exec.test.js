@@ -111,6 +111,15 @@ function describeWith(shell) {
       assert.deepStrictEqual(chunks.toSorted(), ['stderr e\n', 'stdout o\n'])
     })
 
+    test('chunks() fails at once with a stream that fails', async () => {
+      const running = runner.exec('echo first; sleep 60', { reject: false })
+      const error = new Error('destroyed')
+      const reading = (async () => { for await (const _ of running.chunks()) running.stdout.destroy(error) })()
+      await assert.rejects(reading, error)
+      running.kill('SIGKILL')
+      assert.strictEqual((await running).signal, 'SIGKILL')
+    })
+
     test('chunks() keeps none of the pieces that it has given', async () => {
       const options = { encoding: 'buffer', maxBuffer: 0, overflow: 'head' }
       const [before, bytes] = [process.memoryUsage().arrayBuffers, 300_000_000]

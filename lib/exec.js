@@ -179,6 +179,7 @@ async function * chunks(promise, stdout, stderr) {
   promise.catch(() => {})
   const ready = []
   let open = 2
+  let failed
   let wake
   const pump = async (stream, readable) => {
     try {
@@ -188,21 +189,22 @@ async function * chunks(promise, stdout, stderr) {
           wake?.()
         })
       }
-    } finally {
-      open--
-      wake?.()
+    } catch (error) {
+      failed ??= { error }
     }
+    open--
+    wake?.()
   }
-  const pumping = Promise.all([pump('stdout', stdout), pump('stderr', stderr)])
-  pumping.catch(() => {})
-  while (open > 0 || ready.length > 0) {
+  pump('stdout', stdout)
+  pump('stderr', stderr)
+  while (!failed && (open > 0 || ready.length > 0)) {
     if (ready.length === 0) await new Promise((resolve) => { wake = resolve })
     for (const { piece, taken } of ready.splice(0)) {
       yield piece
       taken()
     }
   }
-  await pumping
+  if (failed) throw failed.error
   await promise
 }
 
