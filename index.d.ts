@@ -564,6 +564,8 @@ declare namespace DockerRunner {
    * A reader that is slow slows the command down, and loses nothing. Without a reader the
    * last 1 MiB is kept; so it is when a reader has taken nothing from a full stream for
    * 1 second. Older output is dropped then, so that no command waits for somebody to read.
+   * Before that, it is asked once, in a turn of the event loop, whether somebody reads by now;
+   * a loop that doesn't turn for 1 second doesn't.
    *
    * `write()` queues complete lines as commands, with the same events as `run()`; half a
    * line waits for its end. They aren't awaited, and their exit codes are only told by the

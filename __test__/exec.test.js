@@ -10,6 +10,9 @@ const { awake, sleeping } = require('./helpers.js')
 
 const { ExecError, DockerExecError, quote } = DockerRunner
 
+/** Keeps this thread from doing anything else, for some ms. */
+const block = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
 /** What a promise rejects with. */
 const failure = (promise) => promise.then((value) => assert.fail(`resolved with ${value}`), (error) => error)
 
@@ -111,6 +114,17 @@ function describeWith(shell) {
       assert.deepStrictEqual(chunks.toSorted(), ['stderr e\n', 'stdout o\n'])
     })
 
+    test('loses nothing to a program that is busy when it begins', async () => {
+      const bytes = 5_000_000
+      for (const options of [{ encoding: 'buffer', maxBuffer: 0, overflow: 'head' }, undefined]) {
+        const running = runner.exec(`head -c ${bytes} /dev/zero; sleep 0.1`, options)
+        block(500)
+        let seen = 0
+        for await (const { data } of running.chunks()) seen += data.length
+        assert.strictEqual(seen, bytes)
+      }
+    })
+
     test('chunks() fails at once with a stream that fails', async () => {
       const running = runner.exec('echo first; sleep 60', { reject: false })
       const error = new Error('destroyed')
@@ -118,6 +132,20 @@ function describeWith(shell) {
       await assert.rejects(reading, error)
       running.kill('SIGKILL')
       assert.strictEqual((await running).signal, 'SIGKILL')
+    })
+
+    test('a piece of a stream is its reader\'s own, whatever he does to it', async () => {
+      const bytes = 1_000_000
+      const running = runner.exec(`head -c ${bytes} /dev/zero | tr '\\0' x`, { encoding: 'buffer', all: true })
+      const pieces = []
+      for await (const piece of running.stdout) {
+        assert.ok(piece.every((byte) => byte === 0x78))
+        pieces.push(piece.fill('y'))
+      }
+      const { stdout, all } = await running
+      const x = Buffer.alloc(bytes, 'x')
+      assert.ok(stdout.equals(x) && all.equals(x))
+      assert.ok(Buffer.concat(pieces).equals(Buffer.alloc(bytes, 'y')))
     })
 
     test('chunks() keeps none of the pieces that it has given', async () => {

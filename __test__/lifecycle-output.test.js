@@ -69,6 +69,16 @@ describe('the stream', { timeout }, () => {
     assert.deepEqual(await reading, { sha256: stdout.slice(0, 64), bytes: 20 * MB })
   })
 
+  test('loses nothing to a reader that the program keeps from its first look', async (t) => {
+    const runner = await started(t)
+    const reading = hash(runner.stream)
+    const running = runner.run('yes | head -c 5M')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    assert.equal(await running, 0)
+    await runner.stop()
+    assert.equal((await reading).bytes, 5 * MB)
+  })
+
   // The two write into the same pipe at the same time: nothing can tell them apart.
   test('or the result of the command under way gets what a job in the background prints, once', async (t) => {
     const runner = await started(t)

@@ -34,7 +34,7 @@ class Shell extends EventEmitter {
    */
   static listener(shell) {
     const weak = new WeakRef(shell)
-    return (name, detail) => weak.deref()?.#on(name, detail)
+    return (name, detail) => weak.deref()?.#on(name, detail) ?? false
   }
 
   async run(command) {
@@ -95,11 +95,15 @@ class Shell extends EventEmitter {
     else busy.delete(this)
   }
 
+  /** Where there is something to read: whether somebody reads. */
   #on(name, detail) {
     if (name === 'settled') this.#settle(detail)
-    else if (name === 'readable') this.stream?.pull()
-    else if (name === 'output') this.#outputs.get(detail.id)?.[detail.stream]?.pull()
-    else this[kEvent](name, detail)
+    else if (name === 'readable') return this.stream?.pull()
+    else if (name === 'output') {
+      const output = this.#outputs.get(detail.id)?.[detail.stream]
+      output?.pull()
+      return output !== undefined
+    } else this[kEvent](name, detail)
   }
 
   #settle(detail) {

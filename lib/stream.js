@@ -21,30 +21,32 @@ class Feed {
     this.#source = source
   }
 
-  /** The readable has room. */
+  /** The readable has room. What it has is read first: with more it would be copied together. */
   want() {
     this.#wanted = true
-    this.pull()
+    if (this.#readable.readableLength === 0) this.pull()
+    else queueMicrotask(() => this.pull())
   }
 
-  /** There may be output. */
+  /** There may be output. Whether somebody waits for more. */
   pull() {
     while (this.#wanted && !this.#readable.destroyed) {
       const taken = this.#source.read(CHUNK)
       const bytes = this.#source.dropped()
       if (bytes > 0) this.#readable.emit('dropped', bytes)
-      if (taken === true) return
+      if (taken === true) return true
       this.#wanted = this.#readable.push(taken === false ? null : taken) && taken !== false
     }
+    return false
   }
 }
 
-/** One stream of a command's output. */
+/** One stream of a command's output: it has a piece before it's asked for one, not more. */
 class OutputStream extends Readable {
   #feed
 
   constructor(source) {
-    super({ highWaterMark: CHUNK })
+    super({ highWaterMark: 1 })
     this.#feed = new Feed(this, source)
   }
 
@@ -71,13 +73,13 @@ class ContainerStream extends Duplex {
   #line = ''
 
   constructor(source) {
-    super({ readableHighWaterMark: CHUNK, decodeStrings: true })
+    super({ readableHighWaterMark: 1, decodeStrings: true })
     this.#source = source
     this.#feed = new Feed(this, source)
   }
 
   pull() {
-    this.#feed.pull()
+    return this.#feed.pull()
   }
 
   _read() {

@@ -15,7 +15,7 @@ use super::streams::Streams;
 use crate::error::{Error, Result};
 use crate::runner::Runner;
 use crate::session::output::{Keep, Overflow};
-use crate::session::tap::{self, Tap, TapReader};
+use crate::session::tap::{self, Patience, Tap, TapReader};
 use crate::session::termination::{CONTROLS, Control, Limits};
 use crate::session::{Command, Ticket};
 
@@ -210,5 +210,7 @@ impl Commands {
 
 fn stream(events: &Arc<Events>, id: u32, stream: u32) -> (Tap, TapReader) {
     let events = events.clone();
-    tap::tap(move || events.output(id, stream))
+    tap::patient(Patience::Asking, move |reader| {
+        events.output(id, stream, reader);
+    })
 }

@@ -13,11 +13,12 @@ use crate::error::Result;
 use crate::runner::Event;
 use crate::session::Outcome;
 use crate::session::cgroup::Limit;
+use crate::session::tap::TapReader;
 use crate::session::termination::Cause;
 
 /// What comes with an event, by its name:
 /// `settled`: `id` and the outcome, with `failure` or `exitCode`; `output`: `id`, `stream`;
-/// `readable`: nothing; `pull`, `build`: `progress`; `ended`: `failure`; `exited`: `failure` or
+/// `readable`: nothing (either answers whether there is somebody who reads); `pull`, `build`: `progress`; `ended`: `failure`; `exited`: `failure` or
 /// `exitCode`.
 #[napi(object)]
 #[derive(Default)]
@@ -47,13 +48,13 @@ pub struct Detail {
 }
 
 type Arguments = FnArgs<(String, Detail)>;
-type Callback = ThreadsafeFunction<Arguments, (), Arguments, Status, false, true>;
+type Callback = ThreadsafeFunction<Arguments, bool, Arguments, Status, false, true>;
 
 /// The way to one runner's facade.
 pub struct Events(Callback);
 
 impl Events {
-    pub fn new(callback: &Function<Arguments, ()>) -> napi::Result<Self> {
+    pub fn new(callback: &Function<Arguments, bool>) -> napi::Result<Self> {
         let builder = callback.build_threadsafe_function::<Arguments>();
         builder
             .weak::<true>()
@@ -63,7 +64,7 @@ impl Events {
 
     pub fn event(&self, event: Event) {
         let (name, detail) = match event {
-            Event::Readable => ("readable", Detail::default()),
+            Event::Readable(reader) => return self.readable("readable", Detail::default(), reader),
             Event::Pull(info) => ("pull", progress(&info)),
             Event::Build(info) => ("build", progress(&info)),
             Event::Ended(error) => {
@@ -81,16 +82,26 @@ impl Events {
     }
 
     /// There is output of a command, after there was none.
-    pub fn output(&self, id: u32, stream: u32) {
-        let (id, stream) = (Some(id), Some(stream));
-        self.send(
-            "output",
-            Detail {
-                id,
-                stream,
-                ..Detail::default()
-            },
-        );
+    pub fn output(&self, id: u32, stream: u32, reader: &TapReader) {
+        let detail = Detail {
+            id: Some(id),
+            stream: Some(stream),
+            ..Detail::default()
+        };
+        self.readable("output", detail, reader.clone());
+    }
+
+    /// There is output for the reader, of whom the facade knows whether there is one.
+    fn readable(&self, name: &str, detail: Detail, reader: TapReader) {
+        let answered = move |reads: napi::Result<bool>, _| {
+            if !reads.unwrap_or(false) {
+                reader.absent();
+            }
+            Ok(())
+        };
+        let arguments = FnArgs::from((name.to_owned(), detail));
+        let mode = ThreadsafeFunctionCallMode::NonBlocking;
+        self.0.call_with_return_value(arguments, mode, answered);
     }
 
     /// A process of `spawn()` has ended.

@@ -12,7 +12,7 @@ use super::{Promise, promise};
 use crate::error::Result;
 use crate::runner::Runner;
 use crate::runner::process::{Process, SpawnOptions};
-use crate::session::tap::{self, Patience};
+use crate::session::tap::{self, Patience, TapReader};
 
 /// What `spawn()` was asked for, checked.
 #[napi(object)]
@@ -64,7 +64,7 @@ pub(super) async fn spawn(
     };
     let tap = |stream| {
         let events = events.clone();
-        let readable = move || events.output(0, stream);
+        let readable = move |reader: &TapReader| events.output(0, stream, reader);
         tap::patient(patience, readable)
     };
     let ((stdout, out), (stderr, err)) = (tap(0), tap(1));

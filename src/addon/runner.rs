@@ -18,7 +18,7 @@ use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
 use crate::engine::owner::Pruned;
 use crate::runner::{Event, Runner};
-use crate::session::tap;
+use crate::session::tap::{self, Patience, TapReader};
 use crate::session::{Command, Ticket};
 use crate::tree::Bounds;
 
@@ -100,7 +100,7 @@ impl NativeRunner {
     #[napi(constructor)]
     pub fn new(
         options: NativeOptions,
-        on_event: Function<FnArgs<(String, Detail)>, ()>,
+        on_event: Function<FnArgs<(String, Detail)>, bool>,
     ) -> napi::Result<Self> {
         let events = Arc::new(Events::new(&on_event)?);
         let listener = events.clone();
@@ -228,7 +228,7 @@ impl NativeRunner {
         &self,
         env: &'env Env,
         options: NativeSpawnOptions,
-        on_event: Function<FnArgs<(String, Detail)>, ()>,
+        on_event: Function<FnArgs<(String, Detail)>, bool>,
     ) -> Promise<'env, NativeProcess> {
         let events = Arc::new(Events::new(&on_event)?);
         promise(env, spawn(self.runner.clone(), events, options))
@@ -319,13 +319,15 @@ impl NativeRunner {
         &self,
         env: &'env Env,
         options: String,
-        on_event: Function<FnArgs<(String, Detail)>, ()>,
+        on_event: Function<FnArgs<(String, Detail)>, bool>,
     ) -> Promise<'env, NativeSession> {
         let runner = self.runner.clone();
         let events = Arc::new(Events::new(&on_event)?);
         promise(env, async move {
             let (readable, ended) = (events.clone(), events.clone());
-            let (tap, reader) = tap::tap(move || readable.event(Event::Readable));
+            let readable =
+                move |reader: &TapReader| readable.event(Event::Readable(reader.clone()));
+            let (tap, reader) = tap::patient(Patience::Asking, readable);
             let ended = move |reason| ended.event(Event::Ended(reason));
             let (session, user) = runner.session(&options, tap, ended).await?;
             Ok(NativeSession {

@@ -11,6 +11,9 @@ use tokio::sync::mpsc;
 use super::{Promise, promise};
 use crate::session::tap::{Taken, TapReader};
 
+/// Fewer bytes than this are copied: a Buffer that shares them takes longer to make.
+const SHARED: usize = 16 * 1024;
+
 /// stdout and stderr, and an input where there is one.
 pub(super) struct Streams {
     readers: [TapReader; 2],
@@ -77,8 +80,19 @@ impl Streams {
 /// What a reader found: bytes; without any, whether there may be more.
 pub(super) fn taken(env: &Env, taken: Taken) -> napi::Result<Either<BufferSlice<'_>, bool>> {
     Ok(match taken {
-        Taken::Bytes(bytes) => Either::A(BufferSlice::copy_from(env, bytes)?),
+        Taken::Bytes(bytes) => Either::A(buffer(env, bytes)?),
         Taken::Empty => Either::B(true),
         Taken::Ended => Either::B(false),
     })
+}
+
+/// A Buffer of the bytes: themselves, if there are many of them.
+fn buffer(env: &Env, bytes: Bytes) -> napi::Result<BufferSlice<'_>> {
+    if bytes.len() < SHARED {
+        return BufferSlice::copy_from(env, bytes);
+    }
+    let (data, length) = (bytes.as_ptr().cast_mut(), bytes.len());
+    // SAFETY: the bytes are nobody else's (a tap gives them away), and stay until the Buffer has
+    // been collected, which has them dropped.
+    unsafe { BufferSlice::from_external(env, data, length, bytes, |_, bytes| drop(bytes)) }
 }

@@ -15,12 +15,11 @@ const HEADER: usize = 8;
 /// than this is garbage. A payload is passed on as it comes, so nothing waits for a frame.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
-/// What one read takes at the most, in bytes.
-const READ: usize = 64 * 1024;
+/// The longest frame that engines send, in bytes.
+const FRAME: usize = HEADER + 32 * 1024;
 
-/// Shorter payloads of one stream are put together, in bytes: to pass each on would take longer
-/// than to copy it.
-const SHORT: usize = 4 * 1024;
+/// Room for what comes, in bytes: for whole frames, so that few are cut.
+const ROOM: usize = 2 * FRAME;
 
 type Payload = (Fd, Bytes);
 
@@ -28,13 +27,16 @@ type Payload = (Fd, Bytes);
 #[derive(Debug, Default)]
 pub struct Decoder {
     buffer: BytesMut,
-    /// The frame that has begun, and the bytes of it still to come.
+    /// The frame that has begun, and the bytes of it still to come: some, but for one just begun.
     frame: Option<(Fd, usize)>,
 }
 
 impl Decoder {
-    /// The buffer that the next bytes of the stream are to be appended to.
+    /// The buffer that the next bytes of the stream are to be appended to; it has room for some.
     pub fn buffer(&mut self) -> &mut BytesMut {
+        if self.buffer.capacity() - self.buffer.len() < FRAME {
+            self.buffer.reserve(ROOM);
+        }
         &mut self.buffer
     }
 
@@ -43,52 +45,40 @@ impl Decoder {
     /// # Errors
     /// [`Error::Protocol`] for a header that the API doesn't know, or too long a frame.
     pub fn decode(&mut self) -> Result<Option<Payload>> {
-        let payload = self.piece()?;
-        Ok(payload.map(|(fd, bytes)| (fd, self.joined(fd, bytes))))
-    }
-
-    /// A payload, and behind it what follows of its stream in short frames.
-    fn joined(&mut self, fd: Fd, payload: Bytes) -> Bytes {
-        let Some(mut length) = self.short(fd).filter(|_| payload.len() < SHORT) else {
-            return payload;
-        };
-        let mut joined = BytesMut::with_capacity(payload.len() + self.buffer.len());
-        joined.extend_from_slice(&payload);
         loop {
-            joined.extend_from_slice(&self.buffer[HEADER..HEADER + length]);
-            self.buffer.advance(HEADER + length);
-            match self.short(fd) {
-                Some(next) => length = next,
-                None => return joined.freeze(),
-            }
-        }
-    }
-
-    /// The length of the next frame, if it's a short one of this stream, and there whole.
-    fn short(&self, fd: Fd) -> Option<usize> {
-        let within = self.frame.is_some_and(|(_, left)| left > 0);
-        let next = self.buffer.get(..HEADER).filter(|_| !within)?;
-        let (of, length) = header(next).ok()?;
-        (of == fd && length < SHORT && self.buffer.len() >= HEADER + length).then_some(length)
-    }
-
-    /// The next bytes of one frame.
-    fn piece(&mut self) -> Result<Option<Payload>> {
-        loop {
-            match self.frame {
-                Some((fd, left)) if left > 0 => {
-                    let length = left.min(self.buffer.len());
-                    self.frame = Some((fd, left - length));
-                    let payload = self.buffer.split_to(length).freeze();
-                    return Ok((length > 0).then_some((fd, payload)));
-                }
-                _ if self.buffer.len() < HEADER => {
-                    self.frame = None;
+            let Some((fd, left)) = self.frame else {
+                if self.buffer.len() < HEADER {
                     return Ok(None);
                 }
-                _ => self.frame = Some(header(&self.buffer.split_to(HEADER))?),
+                self.frame = Some(header(&self.buffer.split_to(HEADER))?);
+                continue;
+            };
+            let length = left.min(self.buffer.len());
+            self.frame = (length < left).then_some((fd, left - length));
+            if left == 0 {
+                continue;
             }
+            return Ok((length > 0).then(|| (fd, self.joined(fd, length))));
         }
+    }
+
+    /// A payload, and what follows of its stream: moved up to it, over the headers between.
+    fn joined(&mut self, fd: Fd, length: usize) -> Bytes {
+        let (mut end, mut next) = (length, length);
+        while self.frame.is_none()
+            && let Some(Ok((of, length))) = self.buffer.get(next..next + HEADER).map(header)
+            && of == fd
+        {
+            let from = next + HEADER;
+            next = self.buffer.len().min(from + length);
+            self.buffer.copy_within(from..next, end);
+            end += next - from;
+            let left = length - (next - from);
+            self.frame = (left > 0).then_some((fd, left));
+        }
+        let joined = self.buffer.split_to(end).freeze();
+        self.buffer.advance(next - end);
+        joined
     }
 
     /// The stream has ended.
@@ -96,8 +86,7 @@ impl Decoder {
     /// # Errors
     /// [`Error::Lost`] when it did so within a frame.
     pub fn finish(&self) -> Result<()> {
-        let within = self.frame.is_some_and(|(_, left)| left > 0);
-        if within || !self.buffer.is_empty() {
+        if self.frame.is_some() || !self.buffer.is_empty() {
             return Err(Error::Lost(
                 "the engine ended the stream within a frame".into(),
             ));
@@ -149,7 +138,6 @@ async fn next(
         if let Some(payload) = decoder.decode()? {
             return Ok(Some(payload));
         }
-        decoder.buffer().reserve(READ);
         match reader.read_buf(decoder.buffer()).await {
             Ok(0) => return decoder.finish().map(|()| None),
             Ok(_) => {}
@@ -165,7 +153,7 @@ where
 {
     Box::pin(stream::unfold(Some(reader), |reader| async {
         let mut reader = reader?;
-        let mut buffer = BytesMut::with_capacity(READ);
+        let mut buffer = BytesMut::with_capacity(ROOM);
         match reader.read_buf(&mut buffer).await {
             Ok(0) => None,
             Ok(_) => Some((Ok((Fd::Stdout, buffer.freeze())), Some(reader))),

@@ -17,7 +17,7 @@ use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
 use crate::engine::{container, frames, image, terminal};
 use crate::error::{Error, Result};
-use crate::session::tap::{self, Tap};
+use crate::session::tap::{self, Patience, Tap, TapReader};
 use crate::session::{Session, Wiring};
 
 const STARTING: &str = " while it was starting";
@@ -218,7 +218,8 @@ impl Runner {
         let (connection, image) = self.unless_stopped(turn, attaching).await?;
         let (output, input) = split(connection);
         let on_event = self.on_event.clone();
-        let (tap, reader) = tap::tap(move || on_event(Event::Readable));
+        let readable = move |reader: &TapReader| on_event(Event::Readable(reader.clone()));
+        let (tap, reader) = tap::patient(Patience::Asking, readable);
         self.front().tap = Some(reader);
         *life = Life::Attached(made, image, Wire { output, input, tap });
         Ok(())

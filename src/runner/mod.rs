@@ -33,10 +33,9 @@ use crate::session::{Command, Future, Session, Ticket};
 use life::Life;
 
 /// What happens to a runner without being asked for.
-#[derive(Debug)]
 pub enum Event {
-    /// [`Runner::read`] has something, after it had nothing.
-    Readable,
+    /// [`Runner::read`] has something, after it had nothing, for this reader.
+    Readable(TapReader),
     /// A line of a pull's progress.
     Pull(CreateImageInfo),
     /// A line of a build's.

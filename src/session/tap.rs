@@ -27,15 +27,18 @@ const BLOCK: usize = 64 * 1024;
 pub const PAUSE: Duration = Duration::from_millis(1);
 
 /// Bytes that a reader is told of at once.
-pub const ENOUGH: usize = 128 * 1024;
+pub const ENOUGH: usize = 256 * 1024;
 
 /// Whether a full tap waits for its reader, or the oldest bytes make room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Patience {
-    /// Waits for one who reads, until he has taken nothing for [`STALLED_AFTER`]. For output
-    /// that's kept elsewhere too, or that nobody has to read.
+    /// Waits for one who reads, until he has taken nothing for [`STALLED_AFTER`].
     #[default]
     Brief,
+    /// The same; but the first time, when nobody has read yet, it tells that there is something,
+    /// and waits as long for him to take it, or to say that there is nobody
+    /// ([`TapReader::absent`]). For output that's kept elsewhere too, or that nobody has to read.
+    Asking,
     /// Waits [`STALLED_AFTER`] for somebody to begin to read, and for him as long as it takes.
     Long,
     /// Waits as long as it takes.
@@ -44,14 +47,14 @@ pub enum Patience {
 
 /// Makes a tap. `readable` is called, on any thread, when bytes have come after a
 /// [`TapReader::take`] that found none, at once or within [`PAUSE`], and when the tap has ended.
-pub fn tap(readable: impl Fn() + Send + Sync + 'static) -> (Tap, TapReader) {
+pub fn tap(readable: impl Fn(&TapReader) + Send + Sync + 'static) -> (Tap, TapReader) {
     patient(Patience::Brief, readable)
 }
 
 /// As [`tap`], with the patience that is said.
 pub fn patient(
     patience: Patience,
-    readable: impl Fn() + Send + Sync + 'static,
+    readable: impl Fn(&TapReader) + Send + Sync + 'static,
 ) -> (Tap, TapReader) {
     let state = State {
         attended: patience != Patience::Brief,
@@ -78,7 +81,7 @@ pub struct TapReader(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     room: Notify,
-    readable: Box<dyn Fn() + Send + Sync>,
+    readable: Box<dyn Fn(&TapReader) + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -96,6 +99,8 @@ struct State {
     /// He'll be told in a moment.
     telling: bool,
     patience: Patience,
+    /// It was asked whether somebody reads.
+    asked: bool,
     /// Somebody has taken something, ever.
     read: bool,
     dropped: u64,
@@ -136,12 +141,22 @@ impl Shared {
         }
     }
 
-    fn tell_now(&self, mut state: MutexGuard<'_, State>) {
+    fn tell_now(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         state.telling = false;
         if std::mem::take(&mut state.hungry) {
             state.told = Some(Instant::now());
             drop(state);
-            (self.readable)();
+            (self.readable)(&TapReader(self.clone()));
+        }
+    }
+
+    /// Asks, once, whether there is somebody who reads.
+    fn ask(self: &Arc<Self>) {
+        let mut state = self.state();
+        let ask = state.patience == Patience::Asking && !state.read;
+        if ask && !std::mem::replace(&mut state.asked, true) {
+            drop(state);
+            (self.readable)(&TapReader(self.clone()));
         }
     }
 }
@@ -151,6 +166,7 @@ impl Tap {
     pub async fn push(&self, bytes: Bytes) {
         while !self.has_room(bytes.len()) {
             let room = self.0.room.notified();
+            self.0.ask();
             if tokio::time::timeout(STALLED_AFTER, room).await.is_err() {
                 self.0.state().stalled();
             }
@@ -175,7 +191,7 @@ impl Tap {
 impl State {
     fn stalled(&mut self) {
         self.attended = match self.patience {
-            Patience::Brief => false,
+            Patience::Brief | Patience::Asking => false,
             Patience::Long => self.read,
             Patience::Endless => true,
         };
@@ -255,6 +271,16 @@ impl TapReader {
         Taken::Bytes(taken)
     }
 
+    /// Nobody reads yet: an answer to one who asks.
+    pub fn absent(&self) {
+        let mut state = self.0.state();
+        if state.patience == Patience::Asking && !state.read {
+            state.attended = false;
+            drop(state);
+            self.0.room.notify_one();
+        }
+    }
+
     /// How many bytes had to make room since this was last asked.
     pub fn dropped(&self) -> u64 {
         std::mem::take(&mut self.0.state().dropped)
@@ -263,25 +289,10 @@ impl TapReader {
 
 impl State {
     fn take(&mut self, max: usize) -> Bytes {
-        let mut taken = self.queue.pop_front().unwrap_or_else(|| {
+        let taken = self.queue.pop_front().unwrap_or_else(|| {
             let length = self.copied.len().min(max.max(1));
             self.copied.split_to(length).freeze()
         });
-        if self
-            .queue
-            .front()
-            .is_some_and(|next| taken.len() + next.len() <= max)
-        {
-            let mut joined = BytesMut::from(taken);
-            while self
-                .queue
-                .front()
-                .is_some_and(|next| joined.len() + next.len() <= max)
-            {
-                joined.extend_from_slice(&self.queue.pop_front().unwrap_or_default());
-            }
-            taken = joined.freeze();
-        }
         self.size -= taken.len();
         taken
     }

@@ -50,7 +50,7 @@ impl Local {
             .expect("a shell on this machine");
         let stdout = chunks(Fd::Stdout, child.stdout.take().unwrap());
         let stderr = chunks(Fd::Stderr, child.stderr.take().unwrap());
-        let (tap, reader) = tap::tap(|| {});
+        let (tap, reader) = tap::tap(|_| {});
         let wiring = Wiring {
             output: Box::pin(stream::select(stdout, stderr)),
             input: child.stdin.take().unwrap(),

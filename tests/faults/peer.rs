@@ -45,7 +45,7 @@ pub fn wired() -> (Wiring<Output, DuplexStream>, Peer) {
     let (near, far) = tokio::io::duplex(INPUT);
     let readable = Arc::new(Notify::new());
     let told = readable.clone();
-    let (tap, reader) = tap::tap(move || told.notify_one());
+    let (tap, reader) = tap::tap(move |_| told.notify_one());
     let hello = Uuid::new_v4();
     let wiring = Wiring {
         // Like the real one, it must not be asked again when it has ended.

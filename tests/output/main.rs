@@ -37,7 +37,7 @@ fn take_all(reader: &TapReader) -> Vec<u8> {
 
 /// A full tap, with a reader that once took from it.
 fn full() -> (Tap, TapReader) {
-    let (tap, reader) = tap(|| {});
+    let (tap, reader) = tap(|_| {});
     assert_eq!(reader.take(1), Taken::Empty);
     for i in 0..CHUNKS {
         let pushed = tap.push(numbered(i * CHUNK, CHUNK)).now_or_never();
@@ -55,7 +55,7 @@ async fn push(tap: &Tap, bytes: Bytes) {
 
 #[tokio::test]
 async fn without_a_reader_the_newest_bytes_stay_and_the_others_are_counted() {
-    let (tap, reader) = tap(|| {});
+    let (tap, reader) = tap(|_| {});
     let (length, count) = (1000, 5000);
     for i in 0..count {
         let pushed = tap.push(numbered(i * length, length)).now_or_never();
@@ -71,7 +71,7 @@ async fn without_a_reader_the_newest_bytes_stay_and_the_others_are_counted() {
 
 #[tokio::test]
 async fn up_to_its_capacity_nothing_is_dropped_and_a_byte_more_drops_one() {
-    let (tap, reader) = tap(|| {});
+    let (tap, reader) = tap(|_| {});
     for i in 0..CHUNKS {
         tap.push(numbered(i * CHUNK, CHUNK)).await;
     }
@@ -83,7 +83,7 @@ async fn up_to_its_capacity_nothing_is_dropped_and_a_byte_more_drops_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_loses_nothing() {
-    let (tap, reader) = tap(|| {});
+    let (tap, reader) = tap(|_| {});
     assert_eq!(reader.take(1), Taken::Empty);
     let total = 4 * TAP_CAPACITY;
     let push = async move {
@@ -158,7 +158,7 @@ async fn what_was_not_waited_for_to_the_end_is_not_pushed() {
 
 #[tokio::test]
 async fn a_chunk_above_the_capacity_comes_through_an_empty_tap() {
-    let (tap, reader) = tap(|| {});
+    let (tap, reader) = tap(|_| {});
     assert_eq!(reader.take(1), Taken::Empty);
     let large = numbered(0, TAP_CAPACITY + 1);
     assert!(tap.push(large.clone()).now_or_never().is_some());
@@ -170,7 +170,7 @@ async fn a_chunk_above_the_capacity_comes_through_an_empty_tap() {
 async fn it_tells_once_after_a_take_that_found_nothing() {
     let told = Arc::new(AtomicUsize::new(0));
     let counter = told.clone();
-    let (tap, reader) = tap(move || {
+    let (tap, reader) = tap(move |_| {
         counter.fetch_add(1, Ordering::SeqCst);
     });
     let told = || told.load(Ordering::SeqCst);
@@ -198,7 +198,7 @@ async fn it_tells_once_after_a_take_that_found_nothing() {
 
 #[tokio::test]
 async fn bytes_outlive_the_tap_and_its_end_comes_behind_them() {
-    let (tap, reader) = tap(|| {});
+    let (tap, reader) = tap(|_| {});
     tap.push("last words".into()).await;
     drop(tap);
     assert_eq!(reader.take(99), Taken::Bytes("last words".into()));
@@ -211,7 +211,7 @@ async fn whoever_is_told_may_take_at_once() {
     let told = reader.clone();
     let taken = Arc::new(std::sync::Mutex::new(Vec::new()));
     let noted = taken.clone();
-    let (tap, made) = tap(move || noted.lock().unwrap().push(told.get().unwrap().take(9)));
+    let (tap, made) = tap(move |_| noted.lock().unwrap().push(told.get().unwrap().take(9)));
     assert_eq!(made.take(9), Taken::Empty);
     assert!(reader.set(made).is_ok());
     tap.push("x".into()).await;
@@ -222,7 +222,7 @@ async fn whoever_is_told_may_take_at_once() {
 async fn no_telling_is_lost_between_two_threads() {
     let readable = Arc::new(Notify::new());
     let tell = readable.clone();
-    let (tap, reader) = tap(move || tell.notify_one());
+    let (tap, reader) = tap(move |_| tell.notify_one());
     let pusher = tokio::spawn(async move {
         for at in 0..50_000 {
             tap.push(numbered(at, 1)).await;

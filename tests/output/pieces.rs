@@ -14,7 +14,7 @@ fn its_memory_is_bounded_however_small_the_pieces_of_the_output() {
         buffer.extend_from_slice(b"x");
         buffer.freeze()
     };
-    let (tap, reader) = tap(|| {});
+    let (tap, reader) = tap(|_| {});
     let (peak, ()) = counting::peak_of(|| {
         for _ in 0..2000 {
             tap.push(one_byte_of_a_large_read()).now_or_never().unwrap();
@@ -38,7 +38,7 @@ proptest! {
         lengths in prop::collection::vec(1..300usize, 0..40),
         max in 300..2000usize,
     ) {
-        let (tap, reader) = tap(|| {});
+        let (tap, reader) = tap(|_| {});
         let mut total = 0;
         for length in &lengths {
             tap.push(numbered(total, *length)).now_or_never().unwrap();
@@ -58,7 +58,7 @@ proptest! {
         lengths in prop::collection::vec(prop_oneof![1..300usize, 16_000..17_000usize], 0..50),
         takes in prop::collection::vec(0..100_000usize, 0..20),
     ) {
-        let (tap, reader) = tap(|| {});
+        let (tap, reader) = tap(|_| {});
         let (mut pushed, mut all) = (0, Vec::new());
         let mut takes = takes.into_iter();
         for length in &lengths {

@@ -13,7 +13,7 @@ use crate::{numbered, take_all};
 fn counted() -> (Tap, TapReader, impl Fn() -> usize) {
     let told = Arc::new(AtomicUsize::new(0));
     let count = told.clone();
-    let (tap, reader) = tap(move || {
+    let (tap, reader) = tap(move |_| {
         told.fetch_add(1, Ordering::SeqCst);
     });
     (tap, reader, move || count.load(Ordering::SeqCst))
