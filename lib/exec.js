@@ -46,25 +46,25 @@ function exec(submit, command, options) {
 function begin(submit, command, options) {
   if (options.signal?.aborted) {
     const failure = { code: 'ERR_ABORTED', message: 'the command was aborted before it began' }
-    return decorate(finish(command, options, { failure }), () => null, [], options)
+    return decorate(Promise.resolve({ failure }).then(finish(command, options)), () => null, [], options)
   }
   const { native, settled, outputs } = submit(withPlace(command, options), forAddon(options), options !== DEFAULTS)
   // Most commands end without a look at it; of these it has all that a late look is for.
-  if (options === DEFAULTS) return decorate(finish(command, options, settled), native, outputs, options)
+  if (options === DEFAULTS) return decorate(settled.then(finish(command, options)), native, outputs, options)
   const half = native()
   if (options.signal !== undefined) {
     const abort = () => half.abort()
     options.signal.addEventListener('abort', abort, { once: true })
     settled.then(() => options.signal.removeEventListener('abort', abort))
   }
-  const fed = options.input === undefined ? undefined : feed(half, options.input)
-  return decorate(finish(command, options, settled, fed), () => half, outputs, options)
+  const fed = {}
+  if (options.input !== undefined) feed(half, options.input, fed)
+  return decorate(settled.then(finish(command, options, fed)), () => half, outputs, options)
 }
 
-async function finish(command, options, settled, fed) {
-  const detail = await settled
-  // What it has failed with by now: a command that is over doesn't wait for its source.
-  const inputError = fed && await Promise.race([fed, undefined])
+/** How a command that has settled ends for its caller; `fed.error` is what its input had failed with by then. */
+const finish = (command, options, fed) => (detail) => {
+  const inputError = fed?.error
   const result = toResult(command, options, detail, inputError)
   if (inputError !== undefined) {
     throw toExecError(result, { code: 'ERR_INPUT', message: 'the input failed' }, { cause: inputError })
@@ -208,15 +208,16 @@ async function * chunks(promise, stdout, stderr) {
   await promise
 }
 
-/** Passes the input on; resolves with what its source has failed with, if it has. */
-async function feed(native, input) {
+/** Passes the input on; notes what its source has failed with, if it has. */
+async function feed(native, input, fed) {
   try {
     for await (const chunk of pieces(input)) {
       if (!await native.write(bytes(chunk))) break
     }
   } catch (error) {
+    fed.error = error
     native.abort()
-    return error
+    return
   }
   native.end()
 }

@@ -37,11 +37,13 @@ class Shell extends EventEmitter {
     return (name, detail) => weak.deref()?.#on(name, detail) ?? false
   }
 
-  async run(command) {
-    const { exitCode, failure } = await this[kType](command)
-    if (failure) throw toError(failure)
-    if (exitCode !== 0) throw exitCode
-    return 0
+  /** No async function, since many may wait; but what it fails with is made in a promise's turn, where it knows who awaits it. */
+  run(command) {
+    try {
+      return this[kType](command).then(exitCode)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   exec(command, options) {
@@ -118,6 +120,13 @@ class Shell extends EventEmitter {
     if (!detail.failure) this.emit('exit', String(detail.exitCode))
     if (this.#pending.size > 0) this.emit('start')
   }
+}
+
+/** What a `run()` comes to. */
+function exitCode({ exitCode, failure }) {
+  if (failure) throw toError(failure)
+  if (exitCode !== 0) throw exitCode
+  return 0
 }
 
 module.exports = { Shell, kEvent, kNative, kType }

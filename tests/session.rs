@@ -4,8 +4,8 @@ mod common;
 
 use common::{Local, SHELLS};
 use docker_exec_napi::Error;
-use docker_exec_napi::session::Command;
 use docker_exec_napi::session::termination::{CONTROLS, Control};
+use docker_exec_napi::session::{Command, Options};
 use tokio::sync::{mpsc, oneshot};
 
 /// The cases that the tests on a real engine go through too.
@@ -323,10 +323,13 @@ async fn a_command_that_has_settled_takes_no_signal() {
         let local = Local::open(shell).await;
         let (control, requests) = mpsc::channel(CONTROLS);
         let (done, told) = oneshot::channel();
+        let options = Options {
+            control: Some(requests),
+            ..Options::default()
+        };
         let command = Command {
             text: "(exit 3)".into(),
-            control: Some(requests),
-            ..Command::default()
+            options: Some(Box::new(options)),
         };
         let ticket = local.session.submit(command, move |outcome| {
             let sent = control.try_send(Control::Signal("INT".into()));

@@ -17,7 +17,7 @@ use crate::runner::Runner;
 use crate::session::output::{Keep, Overflow};
 use crate::session::tap::{self, Patience, Tap, TapReader};
 use crate::session::termination::{CONTROLS, Control, Limits};
-use crate::session::{Command, Ticket};
+use crate::session::{Command, Options, Ticket};
 
 /// What `exec()` was asked for, checked.
 #[napi(object)]
@@ -173,20 +173,24 @@ impl Commands {
             Some(input) => (Some(input.sender), Some(input.path), Some(input.guard)),
             None => (None, None, None),
         };
-        let command = Command {
-            text,
-            keep: Some(Box::new(Keep {
-                limit: options.limit as usize,
-                overflow: options.overflow(),
-                all: options.all,
-                live: Some([stdout, stderr]),
-            })),
-            limits: Some(Box::new(options.limits())),
+        let keep = Keep {
+            limit: options.limit as usize,
+            overflow: options.overflow(),
+            all: options.all,
+            live: Some([stdout, stderr]),
+        };
+        let handling = Options {
+            keep: Some(keep),
+            limits: options.limits(),
             restore: options.restore,
             control: Some(requests),
             usage: options.usage,
             explain: true,
             stdin,
+        };
+        let command = Command {
+            text,
+            options: Some(Box::new(handling)),
         };
         let (commands, taken) = (self.clone(), options.taken);
         let done = move |outcome| {

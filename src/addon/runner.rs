@@ -289,12 +289,8 @@ impl NativeRunner {
     #[napi]
     pub fn run(&self, id: u32, text: String) -> Option<Failure> {
         let events = self.events.clone();
-        let command = Command {
-            text,
-            ..Command::default()
-        };
         let ticket = Ticket::of(move |outcome| events.settled(id, outcome, false));
-        let queued = self.runner.queue(command, ticket);
+        let queued = self.runner.queue(Command::plain(text), ticket);
         queued.err().as_ref().map(Failure::from)
     }
 

@@ -23,7 +23,7 @@ pub mod termination;
 pub mod watchdog;
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -88,15 +88,31 @@ pub struct Terminal {
     pub letters: String,
 }
 
-/// A command, and what is to become of it. Small, since many may wait.
-#[derive(Default)]
+/// A command. Small, since many may wait.
 pub struct Command {
     /// The text, for the shell.
     pub text: String,
+    /// What else is asked of it; without it its output goes to the session's tap.
+    pub options: Option<Box<Options>>,
+}
+
+impl Command {
+    /// Of which nothing else is asked.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            options: None,
+        }
+    }
+}
+
+/// What is to become of a command.
+#[derive(Default)]
+pub struct Options {
     /// What to keep of its output; without it that goes to the session's tap.
-    pub keep: Option<Box<Keep>>,
+    pub keep: Option<Keep>,
     /// When and how it is ended, if not as by default.
-    pub limits: Option<Box<Limits>>,
+    pub limits: Limits,
     /// Bring directory and exported variables back, as they were before it, should its
     /// shell have to be replaced. Costs a round trip.
     pub restore: bool,
@@ -128,13 +144,13 @@ pub struct Outcome {
     /// It was ended early, for this reason.
     pub cause: Option<Cause>,
     /// The shell was replaced, with this command or since the one before it: files are
-    /// kept; directory and exported variables only with [`Command::restore`].
+    /// kept; directory and exported variables only with [`Options::restore`].
     pub shell_restarted: bool,
-    /// What was used between its beginning and its end, with [`Command::usage`], where
+    /// What was used between its beginning and its end, with [`Options::usage`], where
     /// the shell could read it before and after.
     pub usage: Option<Usage>,
     /// The limit of its control group that it seems to have failed by, with
-    /// [`Command::explain`]: one that was reached since the last look.
+    /// [`Options::explain`]: one that was reached since the last look.
     pub limit: Option<Limit>,
     /// From the beginning of the command to its end; zero if it never began.
     pub duration: Duration,
@@ -167,12 +183,29 @@ struct Request {
 
 /// A command's place in the queue.
 #[derive(Clone)]
-pub struct Ticket(Arc<Mutex<Option<Done>>>);
+pub struct Ticket(Arc<Mutex<dyn Waiting>>);
+
+/// What is called when a command has settled, until somebody takes it; in place, since many
+/// may wait.
+trait Waiting: Send {
+    fn waits(&self) -> bool;
+    fn take(&mut self) -> Option<Done>;
+}
+
+impl<F: FnOnce(Outcome) + Send + 'static> Waiting for Option<F> {
+    fn waits(&self) -> bool {
+        self.is_some()
+    }
+
+    fn take(&mut self) -> Option<Done> {
+        self.take().map(|done| Box::new(done) as Done)
+    }
+}
 
 impl Ticket {
     /// For a command that is yet to be queued; `done` is called once, when it has settled.
     pub fn of(done: impl FnOnce(Outcome) + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Some(Box::new(done)))))
+        Self(Arc::new(Mutex::new(Some(done))))
     }
 
     /// Settles the command with `error` now, if it hasn't begun. It never will then.
@@ -187,15 +220,16 @@ impl Ticket {
 
     /// The command hasn't begun.
     pub fn waits(&self) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
+        self.lock().waits()
     }
 
     /// Whoever takes it settles the command.
     fn take(&self) -> Option<Done> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, dyn Waiting + 'static> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -282,14 +316,17 @@ impl Session {
 
     /// Runs a command to its end, and keeps the first `limit` bytes of each of its streams.
     pub async fn exec(&self, text: &str, limit: usize) -> Result<Outcome> {
-        let keep = Some(Box::new(Keep {
+        let keep = Keep {
             limit,
             ..Keep::default()
-        }));
+        };
+        let options = Options {
+            keep: Some(keep),
+            ..Options::default()
+        };
         self.execute(Command {
             text: text.into(),
-            keep,
-            ..Command::default()
+            options: Some(Box::new(options)),
         })
         .await
     }

@@ -52,11 +52,9 @@ async fn a_done_that_submits_has_its_command_run() {
     let done = move |_| {
         let _ = sender.send(submit(&again, "echo second"));
     };
-    let command = Command {
-        text: "echo first".into(),
-        ..Command::default()
-    };
-    session.submit(command, done).expect("a place in the queue");
+    session
+        .submit(Command::plain("echo first"), done)
+        .expect("a place in the queue");
     for code in ["1", "2"] {
         let token = within(peer.command()).await;
         peer.mark(&token, code);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use docker_exec_napi::session::output::Keep;
 use docker_exec_napi::session::tap::{self, Taken, TapReader};
-use docker_exec_napi::session::{Beside, Command, Fd, Outcome, Session, Wiring};
+use docker_exec_napi::session::{Beside, Command, Fd, Options, Outcome, Session, Wiring};
 use docker_exec_napi::{Error, Result};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -111,13 +111,17 @@ pub async fn open(wiring: Wiring<Output, DuplexStream>, peer: &mut Peer) -> Sess
 /// Queues a command; what it ends with.
 pub fn submit(session: &Session, text: &str) -> oneshot::Receiver<Result<Outcome>> {
     let (done, outcome) = oneshot::channel();
+    let keep = Keep {
+        limit: 1024,
+        ..Keep::default()
+    };
+    let options = Options {
+        keep: Some(keep),
+        ..Options::default()
+    };
     let command = Command {
         text: text.into(),
-        keep: Some(Box::new(Keep {
-            limit: 1024,
-            ..Keep::default()
-        })),
-        ..Command::default()
+        options: Some(Box::new(options)),
     };
     let taken = session.submit(command, |outcome| {
         let _ = done.send(outcome.exit.clone().map(|_| outcome));

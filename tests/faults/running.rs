@@ -148,15 +148,11 @@ async fn closing_waits_for_no_reader_of_a_full_tap() {
     let session = open(wiring, &mut peer).await;
     let _ = peer.tap.reader.take(1);
     let (sender, outcome) = oneshot::channel();
-    let command = Command {
-        text: "yes".into(),
-        ..Command::default()
-    };
     let done = |outcome: Outcome| {
         let result = outcome.exit.clone().map(|_| outcome);
         sender.send(result).expect("a test");
     };
-    session.submit(command, done).unwrap();
+    session.submit(Command::plain("yes"), done).unwrap();
     within(peer.command()).await;
     for _ in 0..2 * TAP_CAPACITY / 4096 {
         peer.say(Fd::Stdout, vec![b'y'; 4096]);
@@ -182,10 +178,6 @@ async fn dropping_the_session_calls_each_done_once_and_hangs_up() {
     let called = Arc::new(AtomicUsize::new(0));
     for _ in 0..3 {
         let called = called.clone();
-        let command = Command {
-            text: "sleep 1000".into(),
-            ..Command::default()
-        };
         let done = move |outcome: Outcome| {
             assert!(
                 matches!(outcome.exit, Err(Error::Stopped(_))),
@@ -193,7 +185,7 @@ async fn dropping_the_session_calls_each_done_once_and_hangs_up() {
             );
             called.fetch_add(1, Ordering::SeqCst);
         };
-        session.submit(command, done).unwrap();
+        session.submit(Command::plain("sleep 1000"), done).unwrap();
     }
     within(peer.command()).await;
     drop(session);

@@ -22,7 +22,7 @@ use super::script::{self, Reports, Snapshot};
 use super::sentinel::{Event, Scanner};
 use super::termination::{Cause, Termination};
 use super::watchdog::{Finding, Watch};
-use super::{Beside, End as Reason, Fd, Outcome, Request, Wiring};
+use super::{Beside, Command, End as Reason, Fd, Outcome, Request, Wiring};
 use crate::error::{Error, Result};
 
 /// Bytes kept of what a leash says instead of hello.
@@ -196,17 +196,16 @@ where
 
     /// Runs one command to its end, and calls its `done`; then sees to a shell for the next.
     async fn settle(&mut self, request: Request) -> Result<()> {
-        let Request {
-            mut command,
-            ticket,
-        } = request;
+        let Request { command, ticket } = request;
         let Some(done) = ticket.take() else {
             return Ok(());
         };
-        let explain = command.explain;
-        let mut sink = Sink::of(command.keep.take().map(|keep| *keep));
+        let Command { text, options } = command;
+        let mut options = options.map(|options| *options).unwrap_or_default();
+        let explain = options.explain;
+        let mut sink = Sink::of(options.keep.take());
         let mut run = Run::default();
-        let end = self.execute(command, &mut sink, &mut run).await;
+        let end = self.execute(text, options, &mut sink, &mut run).await;
         let end = end.map_err(|error| self.link.why(error));
         let (exit, shell_ended) = match &end {
             Err(error) => (Err(error.clone()), false),

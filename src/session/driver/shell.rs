@@ -14,7 +14,7 @@ use crate::session::marks::End;
 use crate::session::output::Sink;
 use crate::session::script::{self, Reports, Snapshot};
 use crate::session::termination::Termination;
-use crate::session::{Command, Fd, Future};
+use crate::session::{Fd, Future, Options};
 
 /// Tries to get a snapshot.
 const SNAPSHOTS: usize = 3;
@@ -26,22 +26,22 @@ where
 {
     pub(super) async fn execute(
         &mut self,
-        command: Command,
+        mut text: String,
+        options: Options,
         sink: &mut Sink,
         run: &mut Run,
     ) -> Result<End> {
-        let mut text = command.text;
         if self.link.terminal.is_none() && self.flags.contains(['x', 'v']) {
             text = self.hushed(text).await?;
         }
-        if command.restore {
+        if options.restore {
             run.snapshot = self.snapshot().await?;
         }
-        if let Some(stdin) = command.stdin {
+        if let Some(stdin) = options.stdin {
             let path = self.meanwhile(stdin).await??;
             text = script::with_stdin(&text, &path);
         }
-        let before = match command.usage {
+        let before = match options.usage {
             true => self.measure().await?,
             false => None,
         };
@@ -52,8 +52,8 @@ where
             beside,
             shell,
             run.snapshot.as_ref(),
-            command.limits.map(|limits| *limits).unwrap_or_default(),
-            command.control,
+            options.limits,
+            options.control,
         ));
         self.watch.begin(&self.shell);
         let end = self.until(token, sink, true, Some(termination)).await;
