@@ -11,10 +11,20 @@ use super::address::Address;
 use super::{Endpoint, Tls, argument};
 use crate::Result;
 
+/// The environment variables that matter here.
+const VARIABLES: [&str; 6] = [
+    "DOCKER_CERT_PATH",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
+    "DOCKER_TLS_VERIFY",
+    "XDG_RUNTIME_DIR",
+];
+
 /// What is read of the process's surroundings; a test makes its own.
 #[derive(Clone, Default)]
 pub struct Environment {
-    /// The environment variables; an empty one counts as not set.
+    /// Those of the environment variables that matter; an empty one counts as not set.
     pub variables: HashMap<String, String>,
     /// The user's home directory.
     pub home: Option<PathBuf>,
@@ -58,17 +68,16 @@ impl Environment {
     /// Node writes `process.env` without the lock that Rust reads it with, so call this on
     /// the JavaScript thread.
     pub fn of_process() -> Self {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
+        let text = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
         Self {
-            variables: std::env::vars_os().filter_map(text).collect(),
+            variables: VARIABLES.into_iter().filter_map(text).collect(),
             home: std::env::home_dir(),
             uid: uid(),
         }
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
+        debug_assert!(VARIABLES.contains(&name));
         let value = self.variables.get(name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
