@@ -95,8 +95,8 @@ async function output({ folder, low, small }) {
   const rows = []
   for (const [name, command, bytes] of commands) {
     const rate = (seconds) => bytes / 2 ** 20 / seconds
-    const child = (how) => async () => [rate((await stream(folder, how, command, bytes)).seconds)]
-    const plain = (how) => async () => (await low.times(how, command, 1)).map((time) => rate(time / 1e9))
+    const child = (how) => async () => (await stream(folder, how, command, bytes)).seconds.map(rate)
+    const plain = (how) => async () => (await low.times(how, command, 2)).map((time) => rate(time / 1e9))
     const samples = await turns(5, {
       'floor, plain, captured': plain('plain'),
       captured: child('captured'),
@@ -117,7 +117,8 @@ async function output({ folder, low, small }) {
     rows.push(row(`${name}: peak RSS above idle`, 'MiB', memory), row(`${name}: loop delay, p99`, 'ms', delay))
   }
   const bytes = 64 * 2 ** 20
-  const cut = (how) => async () => [bytes / 2 ** 20 / (await stream(folder, how, `head -c ${bytes} /dev/zero`, bytes, small)).seconds]
+  const rate = (seconds) => bytes / 2 ** 20 / seconds
+  const cut = (how) => async () => (await stream(folder, how, `head -c ${bytes} /dev/zero`, bytes, small)).seconds.map(rate)
   rows.push(row('64 MiB in frames of 64 bytes', 'MiB/s', await turns(3, { streamed: cut('streamed'), 'streamed by dockerode': cut('streamed by dockerode') })))
   return rows
 }
@@ -125,7 +126,7 @@ async function output({ folder, low, small }) {
 /** Much input, and long commands. */
 async function input({ folder, byName }) {
   const bytes = 256 * 2 ** 20
-  const child = (how) => async () => [bytes / 2 ** 20 / (await stream(folder, how, 'wc -c', bytes)).seconds]
+  const child = (how) => async () => (await stream(folder, how, 'wc -c', bytes)).seconds.map((seconds) => bytes / 2 ** 20 / seconds)
   const rows = [row('256 MiB of input', 'MiB/s', await turns(3, { 'exec()': child('input'), 'dockerode exec': child('input by dockerode'), 'docker exec (CLI)': child('input by the CLI') }))]
   for (const megabytes of [1, 10]) {
     const command = `: '${'x'.repeat(megabytes * 1e6)}'`
