@@ -564,8 +564,8 @@ declare namespace DockerRunner {
    * A reader that is slow slows the command down, and loses nothing. Without a reader the
    * last 1 MiB is kept; so it is when a reader has taken nothing from a full stream for
    * 1 second. Older output is dropped then, so that no command waits for somebody to read.
-   * Before that, it is asked once, in a turn of the event loop, whether somebody reads by now;
-   * a loop that doesn't turn for 1 second doesn't.
+   * Whoever begins to read in the turn of the event loop in which he gave the command gets all
+   * of it, unless that turn takes more than 1 second.
    *
    * `write()` queues complete lines as commands, with the same events as `run()`; half a
    * line waits for its end. They aren't awaited, and their exit codes are only told by the
@@ -1120,7 +1120,9 @@ declare namespace DockerRunner {
   /**
    * One output of a command, while it comes. By the rule of {@link ContainerStream}: a slow
    * reader slows the command down and loses nothing; of what nobody reads the last 1 MiB is
-   * kept. The result is complete in any case; a stream that's first asked for when a command
+   * kept. A reader that is always busy leaves the event loop a turn after each 1 MiB. The memory
+   * of a Buffer of 16 KiB or more can't be transferred to a worker, only copied. The result is
+   * complete in any case; a stream that's first asked for when a command
    * without options has ended holds what its result has.
    */
   export interface OutputStream<Output extends string | Buffer = string> extends Readable {

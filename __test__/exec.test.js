@@ -150,13 +150,33 @@ function describeWith(shell) {
 
     test('chunks() keeps none of the pieces that it has given', async () => {
       const options = { encoding: 'buffer', maxBuffer: 0, overflow: 'head' }
-      const [before, bytes] = [process.memoryUsage().arrayBuffers, 300_000_000]
+      const [before, bytes] = [process.memoryUsage().external, 300_000_000]
       let [total, most] = [0, 0]
       for await (const { data } of runner.exec(`head -c ${bytes} /dev/zero`, options).chunks()) {
         total += data.length
-        most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+        most = Math.max(most, process.memoryUsage().external - before)
       }
       assert.strictEqual(total, bytes)
+      assert.ok(most < bytes / 2, `${most} bytes at a time`)
+    })
+
+    test('a reader that is always busy leaves the event loop its turns, and its pieces to be collected', async () => {
+      const options = { encoding: 'buffer', maxBuffer: 0, overflow: 'head' }
+      const [before, bytes] = [process.memoryUsage().external, 100_000_000]
+      let [total, most, turns, over] = [0, 0, 0, false]
+      const turn = () => {
+        turns++
+        if (!over) setImmediate(turn)
+      }
+      setImmediate(turn)
+      for await (const piece of runner.exec(`head -c ${bytes} /dev/zero`, options).stdout) {
+        total += piece.length
+        most = Math.max(most, process.memoryUsage().external - before)
+        block(1)
+      }
+      over = true
+      assert.strictEqual(total, bytes)
+      assert.ok(turns > 40, `${turns} turns`)
       assert.ok(most < bytes / 2, `${most} bytes at a time`)
     })
 

@@ -246,3 +246,27 @@ describe('a runner that is garbage collected', { timeout }, () => {
     await own.vanish()
   })
 })
+
+test('what a listener of a stream throws is thrown, and its command settles', { timeout }, async (t) => {
+  const { said, exited } = node(t, `
+    const thrown = []
+    process.on('uncaughtException', (error) => thrown.push(error.message))
+    const runner = new DockerRunner()
+    runner.start(options).then(async (stream) => {
+      const expected = []
+      const listen = (stream, name) => stream.on('data', () => {
+        expected.push(name)
+        throw new Error(name)
+      })
+      listen(stream, 'run')
+      const code = await runner.run('echo 1; sleep 0.1; echo 2')
+      const running = runner.exec('echo 1; sleep 0.1; echo 2')
+      listen(running.stdout, 'exec')
+      const { exitCode } = await running
+      say('seen', new Set(expected).size, code, exitCode, JSON.stringify(thrown) === JSON.stringify(expected))
+      await runner.stop()
+    })
+  `, { options: mine().options() })
+  assert.equal(await said('seen'), '2 0 0 true')
+  assert.equal((await exited).code, 0)
+})

@@ -122,7 +122,7 @@ class ContainerProcess extends EventEmitter {
     const [file, ...args] = this.spawnargs
     const size = tty === true ? SIZE : tty || {}
     const weak = new WeakRef(this)
-    const listener = (name, detail) => weak.deref()?.#on(name, detail)
+    const listener = (name, detail) => weak.deref()?.#on(name, detail) ?? false
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
     running.add(this)
     const native = await start({ file, args, cwd: place(cwd), env: variables, user, columns: size.columns, rows: size.rows }, listener)
@@ -175,7 +175,7 @@ class ContainerProcess extends EventEmitter {
   }
 
   #on(name, detail) {
-    if (name === 'output') this[['stdout', 'stderr'][detail.stream]].pull()
+    if (name === 'output') return this[['stdout', 'stderr'][detail.stream]].pull()
     // It may come before the process itself does.
     else if (name === 'exited') this.#later(() => this.#exited(detail))
   }

@@ -101,11 +101,8 @@ class Shell extends EventEmitter {
   #on(name, detail) {
     if (name === 'settled') this.#settle(detail)
     else if (name === 'readable') return this.stream?.pull()
-    else if (name === 'output') {
-      const output = this.#outputs.get(detail.id)?.[detail.stream]
-      output?.pull()
-      return output !== undefined
-    } else this[kEvent](name, detail)
+    else if (name === 'output') return this.#outputs.get(detail.id)?.[detail.stream]?.pull()
+    else this[kEvent](name, detail)
   }
 
   #settle(detail) {
@@ -114,11 +111,15 @@ class Shell extends EventEmitter {
     this.#pending.delete(detail.id)
     this.#outputs.delete(detail.id)
     if (this.#pending.size === 0) this.#hold(false)
-    for (const stream of [this.stream, ...outputs]) stream?.pull()
-    resolve(detail)
-    if (detail.shellRestarted) this.emit('shell:restart')
-    if (!detail.failure) this.emit('exit', String(detail.exitCode))
-    if (this.#pending.size > 0) this.emit('start')
+    try {
+      for (const stream of [this.stream, ...outputs]) stream?.pull(true)
+    } finally {
+      // Whatever a listener of theirs throws.
+      resolve(detail)
+      if (detail.shellRestarted) this.emit('shell:restart')
+      if (!detail.failure) this.emit('exit', String(detail.exitCode))
+      if (this.#pending.size > 0) this.emit('start')
+    }
   }
 }
 

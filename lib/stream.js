@@ -3,8 +3,17 @@
 const { Duplex, Readable } = require('node:stream')
 const { StringDecoder } = require('node:string_decoder')
 
-/** Bytes taken from the addon at a time, at the most. */
+/** Small bytes are taken from the addon so many at a time, at the most; a large piece is taken whole. */
 const CHUNK = 64 * 1024
+
+/** A readable that holds more than this is given no more before it has been read: it would copy all together. */
+const SMALL = 16 * 1024
+
+/**
+ * So many bytes are given in one turn of the event loop, at the most: the loop has others to
+ * serve, and the memory of pieces that were read is only given back in another turn.
+ */
+const TURN = 1024 * 1024
 
 /**
  * Feeds a readable from the addon, as fast as it is read. `source.read(max)` takes output:
@@ -15,29 +24,50 @@ class Feed {
   #readable
   #source
   #wanted = false
+  /** Bytes given in this turn. */
+  #given = 0
+  /** It goes on in the next turn. */
+  #paused = false
 
   constructor(readable, source) {
     this.#readable = readable
     this.#source = source
   }
 
-  /** The readable has room. What it has is read first: with more it would be copied together. */
+  /** The readable has room. */
   want() {
     this.#wanted = true
-    if (this.#readable.readableLength === 0) this.pull()
+    if (this.#readable.readableLength < SMALL) this.pull()
     else queueMicrotask(() => this.pull())
   }
 
-  /** There may be output. Whether somebody waits for more. */
-  pull() {
+  /** There may be output: gives it, or `all` that there is. Whether somebody waits for it. */
+  pull(all = false) {
     while (this.#wanted && !this.#readable.destroyed) {
+      if (!all && this.#given >= TURN) return this.#pause()
       const taken = this.#source.read(CHUNK)
       const bytes = this.#source.dropped()
       if (bytes > 0) this.#readable.emit('dropped', bytes)
-      if (taken === true) return true
+      if (taken === true) {
+        this.#given = 0
+        return true
+      }
+      this.#given += taken.length ?? 0
       this.#wanted = this.#readable.push(taken === false ? null : taken) && taken !== false
     }
     return false
+  }
+
+  /** Goes on in the next turn. */
+  #pause() {
+    if (this.#paused) return true
+    this.#paused = true
+    setImmediate(() => {
+      this.#paused = false
+      this.#given = 0
+      this.pull()
+    })
+    return true
   }
 }
 
@@ -50,8 +80,8 @@ class OutputStream extends Readable {
     this.#feed = new Feed(this, source)
   }
 
-  pull() {
-    this.#feed.pull()
+  pull(all) {
+    return this.#feed.pull(all)
   }
 
   _read() {
@@ -78,8 +108,8 @@ class ContainerStream extends Duplex {
     this.#feed = new Feed(this, source)
   }
 
-  pull() {
-    return this.#feed.pull()
+  pull(all) {
+    return this.#feed.pull(all)
   }
 
   _read() {

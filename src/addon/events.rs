@@ -64,7 +64,9 @@ impl Events {
 
     pub fn event(&self, event: Event) {
         let (name, detail) = match event {
-            Event::Readable(reader) => return self.readable("readable", Detail::default(), reader),
+            Event::Readable(reader) => {
+                return self.readable("readable", Detail::default(), &reader);
+            }
             Event::Pull(info) => ("pull", progress(&info)),
             Event::Build(info) => ("build", progress(&info)),
             Event::Ended(error) => {
@@ -88,20 +90,25 @@ impl Events {
             stream: Some(stream),
             ..Detail::default()
         };
-        self.readable("output", detail, reader.clone());
+        self.readable("output", detail, reader);
     }
 
-    /// There is output for the reader, of whom the facade knows whether there is one.
-    fn readable(&self, name: &str, detail: Detail, reader: TapReader) {
+    /// There is output for the reader, of whom the facade knows whether there is one. What a
+    /// listener of its throws stays thrown.
+    fn readable(&self, name: &str, detail: Detail, reader: &TapReader) {
+        // What an environment that ends has no use for is never dropped.
+        let asked = reader.downgrade();
         let answered = move |reads: napi::Result<bool>, _| {
-            if !reads.unwrap_or(false) {
-                reader.absent();
+            if !matches!(reads, Ok(true)) {
+                asked.absent();
             }
-            Ok(())
+            reads.map(drop)
         };
         let arguments = FnArgs::from((name.to_owned(), detail));
         let mode = ThreadsafeFunctionCallMode::NonBlocking;
-        self.0.call_with_return_value(arguments, mode, answered);
+        if self.0.call_with_return_value(arguments, mode, answered) != Status::Ok {
+            reader.absent();
+        }
     }
 
     /// A process of `spawn()` has ended.

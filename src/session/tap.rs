@@ -1,7 +1,7 @@
 //! A way from the session to somebody who reads, or doesn't: bounded, by one rule.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -35,9 +35,10 @@ pub enum Patience {
     /// Waits for one who reads, until he has taken nothing for [`STALLED_AFTER`].
     #[default]
     Brief,
-    /// The same; but the first time, when nobody has read yet, it tells that there is something,
-    /// and waits as long for him to take it, or to say that there is nobody
-    /// ([`TapReader::absent`]). For output that's kept elsewhere too, or that nobody has to read.
+    /// The same; but while nobody has ever read, it tells that there is something before it loses
+    /// any of what has come since [`Tap::renew`], and waits as long for somebody to take it, or
+    /// to say that there is nobody ([`TapReader::absent`]). For output that's kept elsewhere too,
+    /// or that nobody has to read.
     Asking,
     /// Waits [`STALLED_AFTER`] for somebody to begin to read, and for him as long as it takes.
     Long,
@@ -78,6 +79,18 @@ pub struct Tap(Arc<Shared>);
 #[derive(Clone)]
 pub struct TapReader(Arc<Shared>);
 
+/// A reader's end that keeps nothing.
+pub struct WeakReader(Weak<Shared>);
+
+impl WeakReader {
+    /// As [`TapReader::absent`].
+    pub fn absent(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            TapReader(shared).absent();
+        }
+    }
+}
+
 struct Shared {
     state: Mutex<State>,
     room: Notify,
@@ -101,6 +114,8 @@ struct State {
     patience: Patience,
     /// It was asked whether somebody reads.
     asked: bool,
+    /// Bytes that have come since the tap was made or renewed.
+    recent: usize,
     /// Somebody has taken something, ever.
     read: bool,
     dropped: u64,
@@ -153,8 +168,7 @@ impl Shared {
     /// Asks, once, whether there is somebody who reads.
     fn ask(self: &Arc<Self>) {
         let mut state = self.state();
-        let ask = state.patience == Patience::Asking && !state.read;
-        if ask && !std::mem::replace(&mut state.asked, true) {
+        if state.unread() && !std::mem::replace(&mut state.asked, true) {
             drop(state);
             (self.readable)(&TapReader(self.clone()));
         }
@@ -177,6 +191,16 @@ impl Tap {
         self.0.tell(state);
     }
 
+    /// A command begins: there may be a reader by now, if there never was one.
+    pub fn renew(&self) {
+        let mut state = self.0.state();
+        if state.unread() {
+            state.attended = true;
+            state.asked = false;
+            state.recent = 0;
+        }
+    }
+
     /// From now on it has no patience: what comes while it's full makes room.
     pub fn release(&self) {
         self.0.release();
@@ -184,11 +208,21 @@ impl Tap {
 
     fn has_room(&self, length: usize) -> bool {
         let state = self.0.state();
-        !state.attended || state.size == 0 || state.size + length <= TAP_CAPACITY
+        let kept = if state.unread() {
+            state.recent
+        } else {
+            state.size
+        };
+        !state.attended || kept == 0 || kept + length <= TAP_CAPACITY
     }
 }
 
 impl State {
+    /// Nobody has read yet, who is to be asked for.
+    fn unread(&self) -> bool {
+        self.patience == Patience::Asking && !self.read
+    }
+
     fn stalled(&mut self) {
         self.attended = match self.patience {
             Patience::Brief | Patience::Asking => false,
@@ -199,6 +233,7 @@ impl State {
 
     fn put(&mut self, bytes: Bytes) {
         self.size += bytes.len();
+        self.recent += bytes.len();
         let small = bytes.len() < SMALL;
         if small {
             self.copied.extend_from_slice(&bytes);
@@ -212,11 +247,16 @@ impl State {
     }
 
     fn shrink(&mut self) {
-        while self.size > TAP_CAPACITY && !self.attended {
+        let kept = match self.attended {
+            true if self.unread() => TAP_CAPACITY.max(self.recent),
+            true => return,
+            false => TAP_CAPACITY,
+        };
+        while self.size > kept {
             let Some(oldest) = self.queue.front_mut() else {
                 break;
             };
-            let length = oldest.len().min(self.size - TAP_CAPACITY);
+            let length = oldest.len().min(self.size - kept);
             oldest.advance(length);
             if oldest.is_empty() {
                 self.queue.pop_front();
@@ -274,11 +314,16 @@ impl TapReader {
     /// Nobody reads yet: an answer to one who asks.
     pub fn absent(&self) {
         let mut state = self.0.state();
-        if state.patience == Patience::Asking && !state.read {
+        if state.unread() {
             state.attended = false;
             drop(state);
             self.0.room.notify_one();
         }
+    }
+
+    /// Keeps nothing of the tap.
+    pub fn downgrade(&self) -> WeakReader {
+        WeakReader(Arc::downgrade(&self.0))
     }
 
     /// How many bytes had to make room since this was last asked.

@@ -82,6 +82,34 @@ async fn an_asking_one_asks_once_before_anything_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_asking_one_asks_once_more_for_what_comes_after_it_was_renewed() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let (tap, reader) = patient(Patience::Asking, move |reader| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        reader.absent();
+    });
+    let times = || asked.load(Ordering::SeqCst);
+    for i in 0..=CHUNKS {
+        tap.push(numbered(i * CHUNK, CHUNK)).await;
+    }
+    assert_eq!((times(), reader.dropped()), (1, CHUNK as u64));
+    tap.renew();
+    for i in 0..CHUNKS {
+        tap.push(numbered(i * CHUNK, CHUNK)).await;
+    }
+    let older = (times(), reader.dropped());
+    assert_eq!(
+        older,
+        (1, TAP_CAPACITY as u64),
+        "older bytes make room unasked"
+    );
+    tap.push(numbered(TAP_CAPACITY, 1)).await;
+    assert_eq!((times(), reader.dropped()), (2, 1));
+    assert_eq!(take_all(&reader), numbered(1, TAP_CAPACITY));
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_has_read_is_not_absent() {
     let (tap, reader) = patient(Patience::Asking, |_| panic!("it's known who reads"));
     tap.push(numbered(0, CHUNK)).await;

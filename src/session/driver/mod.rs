@@ -203,6 +203,9 @@ where
         let Command { text, options } = command;
         let mut options = options.map(|options| *options).unwrap_or_default();
         let explain = options.explain;
+        if options.keep.is_none() {
+            self.link.tap.renew();
+        }
         let mut sink = Sink::of(options.keep.take());
         let mut run = Run::default();
         let end = self.execute(text, options, &mut sink, &mut run).await;
