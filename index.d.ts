@@ -1120,7 +1120,7 @@ declare namespace DockerRunner {
   /**
    * One output of a command, while it comes. By the rule of {@link ContainerStream}: a slow
    * reader slows the command down and loses nothing; of what nobody reads the last 1 MiB is
-   * kept. A reader that is always busy leaves the event loop a turn after each 1 MiB. The memory
+   * kept. A reader that is always busy leaves the event loop a turn after each 512 KiB. The memory
    * of a Buffer of 16 KiB or more can't be transferred to a worker, only copied. The result is
    * complete in any case; a stream that's first asked for when a command
    * without options has ended holds what its result has.

@@ -13,7 +13,7 @@ const SMALL = 16 * 1024
  * So many bytes are given in one turn of the event loop, at the most: the loop has others to
  * serve, and the memory of pieces that were read is only given back in another turn.
  */
-const TURN = 1024 * 1024
+const TURN = 512 * 1024
 
 /**
  * Feeds a readable from the addon, as fast as it is read. `source.read(max)` takes output:
