@@ -15,7 +15,7 @@ use super::streams::Streams;
 use crate::error::{Error, Result};
 use crate::runner::Runner;
 use crate::session::output::{Keep, Overflow};
-use crate::session::tap::{self, Patience, Tap, TapReader};
+use crate::session::tap::{self, Tap, TapReader};
 use crate::session::termination::{CONTROLS, Control, Limits};
 use crate::session::{Command, Options, Ticket};
 
@@ -214,7 +214,5 @@ impl Commands {
 
 fn stream(events: &Arc<Events>, id: u32, stream: u32) -> (Tap, TapReader) {
     let events = events.clone();
-    tap::patient(Patience::Asking, move |reader| {
-        events.output(id, stream, reader);
-    })
+    tap::tap(move |reader| events.output(id, stream, reader))
 }

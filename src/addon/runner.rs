@@ -18,7 +18,7 @@ use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
 use crate::engine::owner::Pruned;
 use crate::runner::{Event, Runner};
-use crate::session::tap::{self, Patience, TapReader};
+use crate::session::tap::{self, TapReader};
 use crate::session::{Command, Ticket};
 use crate::tree::Bounds;
 
@@ -323,7 +323,7 @@ impl NativeRunner {
             let (readable, ended) = (events.clone(), events.clone());
             let readable =
                 move |reader: &TapReader| readable.event(Event::Readable(reader.clone()));
-            let (tap, reader) = tap::patient(Patience::Asking, readable);
+            let (tap, reader) = tap::tap(readable);
             let ended = move |reason| ended.event(Event::Ended(reason));
             let (session, user) = runner.session(&options, tap, ended).await?;
             Ok(NativeSession {

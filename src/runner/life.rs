@@ -17,7 +17,7 @@ use crate::engine::terminal::Output;
 use crate::engine::transport::{Engine, Hijacked};
 use crate::engine::{container, frames, image, terminal};
 use crate::error::{Error, Result};
-use crate::session::tap::{self, Patience, Tap, TapReader};
+use crate::session::tap::{self, Tap, TapReader};
 use crate::session::{Session, Wiring};
 
 const STARTING: &str = " while it was starting";
@@ -219,7 +219,7 @@ impl Runner {
         let (output, input) = split(connection);
         let on_event = self.on_event.clone();
         let readable = move |reader: &TapReader| on_event(Event::Readable(reader.clone()));
-        let (tap, reader) = tap::patient(Patience::Asking, readable);
+        let (tap, reader) = tap::tap(readable);
         self.front().tap = Some(reader);
         *life = Life::Attached(made, image, Wire { output, input, tap });
         Ok(())

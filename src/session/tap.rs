@@ -32,14 +32,12 @@ pub const ENOUGH: usize = 256 * 1024;
 /// Whether a full tap waits for its reader, or the oldest bytes make room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Patience {
-    /// Waits for one who reads, until he has taken nothing for [`STALLED_AFTER`].
+    /// Waits for one who reads, until he has taken nothing for [`STALLED_AFTER`]. While nobody has
+    /// ever read, it tells that there is something before it loses any of what has come since
+    /// [`Tap::renew`], and waits as long for somebody to take it, or to say that there is nobody
+    /// ([`TapReader::absent`]). For output that's kept elsewhere too, or that nobody has to read.
     #[default]
     Brief,
-    /// The same; but while nobody has ever read, it tells that there is something before it loses
-    /// any of what has come since [`Tap::renew`], and waits as long for somebody to take it, or
-    /// to say that there is nobody ([`TapReader::absent`]). For output that's kept elsewhere too,
-    /// or that nobody has to read.
-    Asking,
     /// Waits [`STALLED_AFTER`] for somebody to begin to read, and for him as long as it takes.
     Long,
     /// Waits as long as it takes.
@@ -58,7 +56,6 @@ pub fn patient(
     readable: impl Fn(&TapReader) + Send + Sync + 'static,
 ) -> (Tap, TapReader) {
     let state = State {
-        attended: patience != Patience::Brief,
         patience,
         ..State::default()
     };
@@ -103,8 +100,8 @@ struct State {
     /// What comes behind the queue.
     copied: BytesMut,
     size: usize,
-    /// Somebody reads: has taken since the tap was last found stalled.
-    attended: bool,
+    /// Nobody reads, as far as is known: what comes makes room for itself.
+    absent: bool,
     /// Somebody found the tap empty and wants to be told.
     hungry: bool,
     /// When he was told last.
@@ -112,6 +109,8 @@ struct State {
     /// He'll be told in a moment.
     telling: bool,
     patience: Patience,
+    /// It has no patience any more.
+    released: bool,
     /// It was asked whether somebody reads.
     asked: bool,
     /// Bytes that have come since the tap was made or renewed.
@@ -129,8 +128,8 @@ impl Shared {
 
     fn release(&self) {
         let mut state = self.state();
-        state.patience = Patience::Brief;
-        state.attended = false;
+        state.released = true;
+        state.absent = true;
         drop(state);
         self.room.notify_one();
     }
@@ -195,7 +194,7 @@ impl Tap {
     pub fn renew(&self) {
         let mut state = self.0.state();
         if state.unread() {
-            state.attended = true;
+            state.absent = false;
             state.asked = false;
             state.recent = 0;
         }
@@ -213,21 +212,22 @@ impl Tap {
         } else {
             state.size
         };
-        !state.attended || kept == 0 || kept + length <= TAP_CAPACITY
+        state.absent || kept == 0 || kept + length <= TAP_CAPACITY
     }
 }
 
 impl State {
     /// Nobody has read yet, who is to be asked for.
     fn unread(&self) -> bool {
-        self.patience == Patience::Asking && !self.read
+        self.patience == Patience::Brief && !self.read && !self.released
     }
 
     fn stalled(&mut self) {
-        self.attended = match self.patience {
-            Patience::Brief | Patience::Asking => false,
-            Patience::Long => self.read,
-            Patience::Endless => true,
+        self.absent = match self.patience {
+            _ if self.released => true,
+            Patience::Brief => true,
+            Patience::Long => !self.read,
+            Patience::Endless => false,
         };
     }
 
@@ -247,10 +247,10 @@ impl State {
     }
 
     fn shrink(&mut self) {
-        let kept = match self.attended {
-            true if self.unread() => TAP_CAPACITY.max(self.recent),
-            true => return,
-            false => TAP_CAPACITY,
+        let kept = match self.absent {
+            true => TAP_CAPACITY,
+            false if self.unread() => TAP_CAPACITY.max(self.recent),
+            false => return,
         };
         while self.size > kept {
             let Some(oldest) = self.queue.front_mut() else {
@@ -295,7 +295,7 @@ impl TapReader {
     /// Takes the next bytes, about `max` of them at the most. Never waits.
     pub fn take(&self, max: usize) -> Taken {
         let mut state = self.0.state();
-        state.attended = true;
+        state.absent = false;
         state.read = true;
         state.hungry = state.size == 0 && !state.ended;
         if state.size == 0 {
@@ -315,7 +315,7 @@ impl TapReader {
     pub fn absent(&self) {
         let mut state = self.0.state();
         if state.unread() {
-            state.attended = false;
+            state.absent = true;
             drop(state);
             self.0.room.notify_one();
         }

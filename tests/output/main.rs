@@ -55,7 +55,7 @@ async fn push(tap: &Tap, bytes: Bytes) {
 
 #[tokio::test]
 async fn without_a_reader_the_newest_bytes_stay_and_the_others_are_counted() {
-    let (tap, reader) = tap(|_| {});
+    let (tap, reader) = tap(TapReader::absent);
     let (length, count) = (1000, 5000);
     for i in 0..count {
         let pushed = tap.push(numbered(i * length, length)).now_or_never();
@@ -71,7 +71,7 @@ async fn without_a_reader_the_newest_bytes_stay_and_the_others_are_counted() {
 
 #[tokio::test]
 async fn up_to_its_capacity_nothing_is_dropped_and_a_byte_more_drops_one() {
-    let (tap, reader) = tap(|_| {});
+    let (tap, reader) = tap(TapReader::absent);
     for i in 0..CHUNKS {
         tap.push(numbered(i * CHUNK, CHUNK)).await;
     }

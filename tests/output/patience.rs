@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use docker_exec_napi::session::tap::{
-    Patience, STALLED_AFTER, TAP_CAPACITY, Taken, TapReader, patient,
+    Patience, STALLED_AFTER, TAP_CAPACITY, Taken, TapReader, patient, tap,
 };
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
@@ -56,7 +56,7 @@ async fn an_endless_one_waits_also_for_nobody() {
 async fn asked(answer: fn(&TapReader)) -> (u64, usize, Duration) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = asked.clone();
-    let (tap, reader) = patient(Patience::Asking, move |reader| {
+    let (tap, reader) = tap(move |reader| {
         counter.fetch_add(1, Ordering::SeqCst);
         answer(reader);
     });
@@ -73,7 +73,7 @@ async fn asked(answer: fn(&TapReader)) -> (u64, usize, Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_asking_one_asks_once_before_anything_is_lost() {
+async fn a_brief_one_asks_once_before_anything_is_lost() {
     assert_eq!(asked(TapReader::absent).await, (3, 1, Duration::ZERO));
     let silent = asked(|_| {}).await;
     assert_eq!(silent, (3, 1, STALLED_AFTER), "nobody has answered");
@@ -82,10 +82,10 @@ async fn an_asking_one_asks_once_before_anything_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_asking_one_asks_once_more_for_what_comes_after_it_was_renewed() {
+async fn a_brief_one_asks_once_more_for_what_comes_after_it_was_renewed() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = asked.clone();
-    let (tap, reader) = patient(Patience::Asking, move |reader| {
+    let (tap, reader) = tap(move |reader| {
         counter.fetch_add(1, Ordering::SeqCst);
         reader.absent();
     });
@@ -111,7 +111,7 @@ async fn an_asking_one_asks_once_more_for_what_comes_after_it_was_renewed() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_has_read_is_not_absent() {
-    let (tap, reader) = patient(Patience::Asking, |_| panic!("it's known who reads"));
+    let (tap, reader) = tap(|_| panic!("it's known who reads"));
     tap.push(numbered(0, CHUNK)).await;
     assert_eq!(reader.take(CHUNK), Taken::Bytes(numbered(0, CHUNK)));
     reader.absent();
