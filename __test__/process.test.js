@@ -259,14 +259,18 @@ test('what a listener of a stream throws is thrown, and its command settles', { 
         throw new Error(name)
       })
       listen(stream, 'run')
-      const code = await runner.run('echo 1; sleep 0.1; echo 2')
-      const running = runner.exec('echo 1; sleep 0.1; echo 2')
-      listen(running.stdout, 'exec')
-      const { exitCode } = await running
-      say('seen', new Set(expected).size, code, exitCode, JSON.stringify(thrown) === JSON.stringify(expected))
+      // Some of it is read only as its command settles.
+      let codes = 0
+      for (let i = 0; i < 30; i++) {
+        codes += await runner.run('echo 1; /bin/echo 2')
+        const running = runner.exec('echo 1; /bin/echo 2')
+        listen(running.stdout, 'exec')
+        codes += (await running).exitCode
+      }
+      say('seen', new Set(expected).size, codes, JSON.stringify(thrown) === JSON.stringify(expected))
       await runner.stop()
     })
   `, { options: mine().options() })
-  assert.equal(await said('seen'), '2 0 0 true')
+  assert.equal(await said('seen'), '2 0 true')
   assert.equal((await exited).code, 0)
 })
