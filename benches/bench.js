@@ -40,12 +40,12 @@ async function setting(docker) {
   }
 }
 
-/** benches/reframe.rs: a socket behind which all output comes in frames of 64 bytes. */
+/** benches/reframe.rs: a socket behind which output comes in frames of 64 bytes, and zeros REPEATED times. */
 async function smallFrames() {
   const own = mkdtempSync(join(os.tmpdir(), 'reframe-'))
   const small = join(own, 'docker.sock')
   const watcher = watch(own)
-  const child = spawn(reframe, [small, socketPath, '64'], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const child = spawn(reframe, [small, socketPath, '64', String(cases.REPEATED)], { stdio: ['ignore', 'inherit', 'inherit'] })
   while (!existsSync(small)) await once(watcher, 'change')
   watcher.close()
   return { small, end: () => { child.kill(); rmSync(own, { recursive: true }) } }

@@ -35,6 +35,12 @@ async function turns(rounds, peers) {
 const micro = (nanoseconds) => nanoseconds.map((time) => time / 1000)
 const milli = (nanoseconds) => nanoseconds.map((time) => time / 1e6)
 
+/** Commands in a turn, of those that take microseconds and of those that take far more. */
+const QUICK = 2500
+const SLOW = 25
+/** The part of them that isn't counted: a machine that has been idle, or busy with others, takes some hundreds to get up to speed. */
+const WARM = 0.2
+
 /** One command: latencies, by what it prints. */
 async function latency({ byName }) {
   const commands = { ':': ':', '1 byte of output': 'printf x', '64 KiB of output': 'head -c 65536 /dev/zero' }
@@ -45,9 +51,10 @@ async function latency({ byName }) {
       // A longer line wraps in its terminal, where it takes the echo for an exit code.
       if (peer.startsWith('docker-exec') && command !== ':') continue
       const slow = peer.endsWith(' exec') || peer.endsWith('(CLI)')
-      peers[peer] = async () => micro(await measure(command, slow ? 10 : 500))
+      const n = slow ? SLOW : QUICK
+      peers[peer] = async () => micro((await measure(command, n)).slice(n * WARM))
     }
-    rows.push(row(name, 'µs', await turns(10, peers)))
+    rows.push(row(name, 'µs', await turns(5, peers)))
   }
   return rows
 }
@@ -81,6 +88,12 @@ async function stream(folder, how, command, bytes, socket = socketPath, ...watch
   return JSON.parse(stdout)
 }
 
+/** Runs whose memory and loop delay are watched: one of them has some 20 samples beyond its 99th percentile. */
+const WATCHED = 7
+
+/** How often zeros come that pass the proxy of benches/reframe.rs. */
+const REPEATED = 16
+
 /** Much output: MiB a second, memory and the loop's delay. */
 async function output({ folder, low, small }) {
   const zeros = `head -c ${GIB} /dev/zero`
@@ -108,17 +121,17 @@ async function output({ folder, low, small }) {
     })
     rows.push(row(name, 'MiB/s', samples))
     const [memory, delay] = [{}, {}]
-    for (const how of Object.keys(samples).filter((how) => !how.startsWith('floor'))) {
-      const watched = []
-      for (let i = 0; i < 3; i++) watched.push(await stream(folder, how, command, bytes, socketPath, 'watched'))
-      memory[how] = watched.map(({ peak }) => peak / 2 ** 20)
-      delay[how] = watched.map(({ delay }) => delay)
+    const children = Object.keys(samples).filter((how) => !how.startsWith('floor'))
+    for (const how of Array.from({ length: WATCHED }, () => children).flat()) {
+      const watched = await stream(folder, how, command, bytes, socketPath, 'watched')
+      ;(memory[how] ??= []).push(watched.peak / 2 ** 20)
+      ;(delay[how] ??= []).push(watched.delay)
     }
     rows.push(row(`${name}: peak RSS above idle`, 'MiB', memory), row(`${name}: loop delay, p99`, 'ms', delay))
   }
   const bytes = 64 * 2 ** 20
   const rate = (seconds) => bytes / 2 ** 20 / seconds
-  const cut = (how) => async () => (await stream(folder, how, `head -c ${bytes} /dev/zero`, bytes, small)).seconds.map(rate)
+  const cut = (how) => async () => (await stream(folder, how, `head -c ${bytes / REPEATED} /dev/zero`, bytes, small)).seconds.map(rate)
   rows.push(row('64 MiB in frames of 64 bytes', 'MiB/s', await turns(3, { streamed: cut('streamed'), 'streamed by dockerode': cut('streamed by dockerode') })))
   return rows
 }
@@ -225,4 +238,4 @@ async function idle() {
   ]
 }
 
-module.exports = { latency, throughput, output, input, start, idle }
+module.exports = { REPEATED, latency, throughput, output, input, start, idle }

@@ -1,7 +1,8 @@
 //! A proxy to an engine that cuts what it prints into frames of so many bytes of payload: a real
-//! one puts small writes together as it likes.
+//! one puts small writes together as it likes. The zeros that a frame begins with come out so many
+//! times, so that it's the reader who is measured, and not who makes them.
 //!
-//! `reframe LISTEN SOCKET BYTES`
+//! `reframe LISTEN SOCKET BYTES TIMES`
 
 use std::io::{BufReader, Read, Result, Write, copy};
 use std::net::Shutdown;
@@ -16,10 +17,11 @@ fn main() -> Result<()> {
         .skip(1)
         .filter(|a| a != "--bench")
         .collect();
-    let [listen, socket, bytes] = &arguments[..] else {
-        panic!("reframe LISTEN SOCKET BYTES")
+    let [listen, socket, bytes, times] = &arguments[..] else {
+        panic!("reframe LISTEN SOCKET BYTES TIMES")
     };
     let size: usize = bytes.parse().expect("a number of bytes");
+    let times: usize = times.parse().expect("a number of times");
     for near in UnixListener::bind(listen)?.incoming() {
         let (near, far) = (near?, UnixStream::connect(socket)?);
         let (mut up, mut upstream) = (near.try_clone()?, far.try_clone()?);
@@ -28,7 +30,7 @@ fn main() -> Result<()> {
             let _ = upstream.shutdown(Shutdown::Write);
         });
         thread::spawn(move || {
-            let _ = down(&far, &near, size);
+            let _ = down(&far, &near, size, times);
             let _ = near.shutdown(Shutdown::Both);
         });
     }
@@ -36,7 +38,7 @@ fn main() -> Result<()> {
 }
 
 /// Passes answers on as they are, up to the one that hands the connection over.
-fn down(mut far: &UnixStream, mut near: &UnixStream, size: usize) -> Result<()> {
+fn down(mut far: &UnixStream, mut near: &UnixStream, size: usize, times: usize) -> Result<()> {
     let (mut buffer, mut answer) = ([0; 64 * 1024], Vec::new());
     loop {
         let n = far.read(&mut buffer)?;
@@ -49,7 +51,7 @@ fn down(mut far: &UnixStream, mut near: &UnixStream, size: usize) -> Result<()> 
             if let Some(end) = memchr::memmem::find(&answer, b"\r\n\r\n") {
                 let (head, rest) = answer.split_at(end + 4);
                 near.write_all(head)?;
-                return reframe(rest.chain(far), near, size);
+                return reframe(rest.chain(far), near, size, times);
             }
         } else {
             near.write_all(&answer)?;
@@ -58,7 +60,7 @@ fn down(mut far: &UnixStream, mut near: &UnixStream, size: usize) -> Result<()> 
     }
 }
 
-fn reframe(frames: impl Read, mut near: &UnixStream, size: usize) -> Result<()> {
+fn reframe(frames: impl Read, mut near: &UnixStream, size: usize, times: usize) -> Result<()> {
     let mut frames = BufReader::with_capacity(64 * 1024, frames);
     let (mut header, mut payload, mut out) = ([0; 8], Vec::new(), Vec::new());
     loop {
@@ -66,12 +68,23 @@ fn reframe(frames: impl Read, mut near: &UnixStream, size: usize) -> Result<()> 
         let [kind, .., a, b, c, d] = header;
         payload.resize(u32::from_be_bytes([a, b, c, d]) as usize, 0);
         frames.read_exact(&mut payload)?;
-        for part in payload.chunks(size) {
-            out.extend_from_slice(&[kind, 0, 0, 0]);
-            out.extend_from_slice(&(part.len() as u32).to_be_bytes());
-            out.extend_from_slice(part);
+        let zeros = payload.iter().take_while(|&&byte| byte == 0).count();
+        let (zeros, rest) = payload.split_at(zeros);
+        cut(kind, zeros, size, &mut out);
+        for _ in 0..times {
+            near.write_all(&out)?;
         }
+        out.clear();
+        cut(kind, rest, size, &mut out);
         near.write_all(&out)?;
         out.clear();
+    }
+}
+
+fn cut(kind: u8, payload: &[u8], size: usize, out: &mut Vec<u8>) {
+    for part in payload.chunks(size) {
+        out.extend_from_slice(&[kind, 0, 0, 0]);
+        out.extend_from_slice(&(part.len() as u32).to_be_bytes());
+        out.extend_from_slice(part);
     }
 }

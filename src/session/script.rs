@@ -185,11 +185,10 @@ const PROMPTS: &str = r#"PS1="${BASH_VERSION:+\[}$(printf '\036')\$DOCKER_EXEC p
 /// In busybox an error of the shell's own in a subshell (`${x:?}`, no process to be had) brings
 /// the subshell here, behind the `eval` of its shell. So where the exit code isn't 0, the
 /// process is looked at. One that isn't the shell reports nothing, and exits, as it would have.
-const REPORT: &str = r#"__dx(){ DOCKER_EXEC_C=$?
-case $DOCKER_EXEC_C in 0);;*)IFS=' ' \command read -r DOCKER_EXEC_P DOCKER_EXEC_R</proc/self/stat
-case $DOCKER_EXEC_P in $$);;*)return 1;;esac;;esac
-\command printf '\036%s %s\037' "$1" "$DOCKER_EXEC_C $-">{fd}/8;\command printf '\036%s\037' "$1">{fd}/9
-\command unset DOCKER_EXEC_C DOCKER_EXEC_P DOCKER_EXEC_R;}
+const REPORT: &str = r#"__dx(){ \command set -- "$1" "$?"
+case $2 in 0);;*)IFS=' ' \command read -r DOCKER_EXEC_P DOCKER_EXEC_R</proc/self/stat
+case $DOCKER_EXEC_P in $$)\command unset DOCKER_EXEC_P DOCKER_EXEC_R;;*)DOCKER_EXEC_C=$2;return 1;;esac;;esac
+\command printf '\036%s %s\037' "$1" "$2 $-">{fd}/8;\command printf '\036%s\037' "$1">{fd}/9;}
 __dxit(){ case ${DOCKER_EXEC_C-} in ?*)\command exit "$DOCKER_EXEC_C";;esac;}
 "#;
 

@@ -22,7 +22,7 @@ pub const WHY: &str = "by its test";
 pub const INPUT: usize = 1024;
 
 /// Lines of what a shell reports with.
-const REPORT_LINES: usize = 6;
+const REPORT_LINES: usize = 5;
 
 pub type Output = BoxStream<'static, Result<(Fd, Bytes)>>;
 
