@@ -1,7 +1,7 @@
 'use strict'
 
-// DockerRunner: docker-exec's contract over the addon. No protocol here: a command goes in
-// under a number, and comes back settled under it.
+// DockerRunner: docker-exec's contract over the addon. No protocol here: a command goes in,
+// and a promise of it comes out.
 
 const { NativeRunner } = require('./native.js')
 const { DockerExecError, ExecError, describe, invalid, toError, unwrap } = require('./lib/errors.js')

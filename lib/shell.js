@@ -8,21 +8,23 @@ const { template } = require('./quote.js')
 /** What a shell and its subclasses share, and nobody else. */
 const kNative = Symbol('native')
 const kType = Symbol('type')
+const kRun = Symbol('run')
 const kEvent = Symbol('event')
 
 /** Shells with commands under way: whoever awaits one needs its shell. */
 const busy = new Set()
 
 /**
- * A shell that runs commands one at a time, in the order of the calls. A command goes to
- * the addon under a number, and comes back settled under it.
+ * A shell that runs commands one at a time, in the order of the calls. The addon has a promise of
+ * each, and asks what it comes to when the command has settled.
  */
 class Shell extends EventEmitter {
   /** Output that belongs to no result, and a way to type; or null. */
   stream = null
 
-  /** By a command's number: what resolves it, and its streams where it has some. */
-  #pending = new Map()
+  /** How many commands wait or run. */
+  #pending = 0
+  /** The streams of those of `exec()`, by their numbers. */
   #outputs = new Map()
   /** What a command that is over has of it: nobody is kept by a promise. */
   #weak = new WeakRef(this)
@@ -37,10 +39,10 @@ class Shell extends EventEmitter {
     return (name, detail) => weak.deref()?.#on(name, detail) ?? false
   }
 
-  /** No async function, since many may wait; but what it fails with is made in a promise's turn, where it knows who awaits it. */
+  /** No async function, and no promise but the addon's: many may wait. */
   run(command) {
     try {
-      return this[kType](command).then(exitCode)
+      return this[kRun](command)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -48,14 +50,16 @@ class Shell extends EventEmitter {
 
   exec(command, options) {
     const submit = (text, checked, taken) => {
-      const id = this.#next()
-      unwrap(this[kNative].exec(id, text, checked))
+      const id = this.#last = (this.#last + 1) >>> 0
+      const settled = unwrap(this[kNative].exec(id, text, checked))
       // Before anybody hears of it, who may take his time.
       const half = taken ? this[kNative].command(id) : undefined
       const outputs = []
+      this.#outputs.set(id, outputs)
+      this.#begun()
       const shell = this.#weak
       const native = taken ? () => half : () => shell.deref()?.[kNative].command(id) ?? null
-      return { native, outputs, settled: this.#settled(outputs) }
+      return { native, outputs, settled }
     }
     return exec(submit, command, options)
   }
@@ -65,29 +69,24 @@ class Shell extends EventEmitter {
     return (inner, ...values) => this.exec(template(inner, values), strings)
   }
 
-  /** Runs a command whose output is the stream's; resolves with how it settled. */
-  [kType](command) {
+  /** Runs a command whose output is the stream's; throws where it can't be. */
+  [kRun](command) {
     if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)
-    const failure = this[kNative].run(this.#next(), command)
-    if (failure !== null) throw toError(failure)
-    return this.#settled()
-  }
-
-  /** The number of a new command. */
-  #next() {
-    return this.#last = (this.#last + 1) >>> 0
-  }
-
-  /** How the command last numbered settles; `outputs` are its streams. */
-  #settled(outputs) {
-    // Many may wait: no more than a function for each.
-    const settled = new Promise((resolve) => this.#pending.set(this.#last, resolve))
-    if (outputs !== undefined) this.#outputs.set(this.#last, outputs)
-    if (this.#pending.size === 1) {
-      this.#hold(true)
-      this.emit('start')
-    }
+    const settled = unwrap(this[kNative].run(command))
+    this.#begun()
     return settled
+  }
+
+  /** As `run()`, for somebody who doesn't wait for it. */
+  [kType](command) {
+    this[kRun](command).catch(() => {})
+  }
+
+  /** There is one more command. */
+  #begun() {
+    if (++this.#pending > 1) return
+    this.#hold(true)
+    this.emit('start')
   }
 
   /** While a command is under way the program stays alive, and so does this shell. */
@@ -97,37 +96,49 @@ class Shell extends EventEmitter {
     else busy.delete(this)
   }
 
-  /** Where there is something to read: whether somebody reads. */
+  /** Where there is something to read: whether somebody reads. Of a command: what it comes to. */
   #on(name, detail) {
-    if (name === 'settled') this.#settle(detail)
-    else if (name === 'readable') return this.stream?.pull()
-    else if (name === 'output') return this.#outputs.get(detail.id)?.[detail.stream]?.pull()
-    else this[kEvent](name, detail)
+    if (name === 'settled') return this.#settle(detail)
+    if (name === 'readable') return this.stream?.pull()
+    if (name === 'output') return this.#outputs.get(detail.id)?.[detail.stream]?.pull()
+    this[kEvent](name, detail)
   }
 
   #settle(detail) {
-    const resolve = this.#pending.get(detail.id)
     const outputs = this.#outputs.get(detail.id) ?? []
-    this.#pending.delete(detail.id)
     this.#outputs.delete(detail.id)
-    if (this.#pending.size === 0) this.#hold(false)
+    if (--this.#pending === 0) this.#hold(false)
     try {
-      for (const stream of [this.stream, ...outputs]) stream?.pull(true)
-    } finally {
-      // Whatever a listener of theirs throws.
-      resolve(detail)
-      if (detail.shellRestarted) this.emit('shell:restart')
-      if (!detail.failure) this.emit('exit', String(detail.exitCode))
-      if (this.#pending.size > 0) this.emit('start')
+      try {
+        for (const stream of [this.stream, ...outputs]) stream?.pull(true)
+      } finally {
+        this.#tell(detail)
+      }
+    } catch (error) {
+      // A listener's: the command comes to what it comes to.
+      process.nextTick(() => { throw error })
     }
+    return detail.id === undefined ? exitCode(detail) : detail
+  }
+
+  #tell({ exitCode, failure, shellRestarted }) {
+    if (shellRestarted) this.emit('shell:restart')
+    if (!failure) this.emit('exit', String(exitCode))
+    if (this.#pending > 0) this.emit('start')
   }
 }
 
 /** What a `run()` comes to. */
 function exitCode({ exitCode, failure }) {
-  if (failure) throw toError(failure)
-  if (exitCode !== 0) throw exitCode
-  return 0
+  if (failure) return fail(failure)
+  return exitCode === 0 ? 0 : Promise.reject(exitCode)
+}
+
+/** Fails when somebody awaits the promise, so that the error's stack shows him. */
+async function fail(failure) {
+  await null
+  await null
+  throw toError(failure)
 }
 
 module.exports = { Shell, kEvent, kNative, kType }

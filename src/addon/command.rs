@@ -10,10 +10,11 @@ use napi_derive::napi;
 use tokio::sync::mpsc;
 
 use super::Promise;
+use super::deferred::Deferred;
 use super::events::Events;
 use super::streams::Streams;
 use crate::error::{Error, Result};
-use crate::runner::Runner;
+use crate::runner::Input;
 use crate::session::output::{Keep, Overflow};
 use crate::session::tap::{self, Tap, TapReader};
 use crate::session::termination::{CONTROLS, Control, Limits};
@@ -151,24 +152,21 @@ impl Commands {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a command of that user's shell through `queue`; its events go out under `id`.
+    /// Queues a command through `queue`, with an input where it's to have one; its events go out
+    /// under `id`, and then `promise` settles.
     pub(super) fn submit(
         self: &Arc<Self>,
-        runner: &Runner,
-        user: Option<&str>,
         id: u32,
+        promise: Deferred,
         text: String,
         NativeExecOptions(options): &NativeExecOptions,
+        input: impl FnOnce() -> Result<Input>,
         queue: impl FnOnce(Command, Ticket) -> Result<()>,
     ) -> Result<()> {
         let ((stdout, out), (stderr, err)) =
             (stream(&self.events, id, 0), stream(&self.events, id, 1));
         let (control, requests) = mpsc::channel(CONTROLS);
-        let input = if options.input {
-            Some(runner.input(user)?)
-        } else {
-            None
-        };
+        let input = options.input.then(input).transpose()?;
         let (sender, stdin, guard) = match input {
             Some(input) => (Some(input.sender), Some(input.path), Some(input.guard)),
             None => (None, None, None),
@@ -198,7 +196,7 @@ impl Commands {
             if !taken {
                 commands.take(id);
             }
-            commands.events.settled(id, outcome, true);
+            commands.events.executed(promise, id, outcome);
         };
         let ticket = Ticket::of(done);
         let handle = NativeCommand {

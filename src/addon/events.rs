@@ -2,13 +2,14 @@
 //! threadsafe function a runner: it keeps a program alive only while it's told to.
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{Buffer, FnArgs, Function};
+use napi::bindgen_prelude::{Buffer, FnArgs, Function, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Status, sys};
+use napi::{Env, JsValue, Status, sys};
 use napi_derive::napi;
 use serde::Serialize;
 
 use super::Failure;
+use super::deferred::Deferred;
 use crate::error::Result;
 use crate::runner::Event;
 use crate::session::Outcome;
@@ -17,9 +18,10 @@ use crate::session::tap::TapReader;
 use crate::session::termination::Cause;
 
 /// What comes with an event, by its name:
-/// `settled`: `id` and the outcome, with `failure` or `exitCode`; `output`: `id`, `stream`;
-/// `readable`: nothing (either answers whether there is somebody who reads); `pull`, `build`: `progress`; `ended`: `failure`; `exited`: `failure` or
-/// `exitCode`.
+/// `settled`: the outcome, with `failure` or `exitCode`, and the `id` of an `exec` (answers what
+/// its promise resolves with); `output`: `id`, `stream`; `readable`: nothing (either answers
+/// whether there is somebody who reads); `pull`, `build`: `progress`; `ended`: `failure`;
+/// `exited`: `failure` or `exitCode`.
 #[napi(object)]
 #[derive(Default)]
 pub struct Detail {
@@ -48,13 +50,16 @@ pub struct Detail {
 }
 
 type Arguments = FnArgs<(String, Detail)>;
-type Callback = ThreadsafeFunction<Arguments, bool, Arguments, Status, false, true>;
+type Callback = ThreadsafeFunction<Arguments, Answer, Arguments, Status, false, true>;
+
+/// What a listener answers; see [`Detail`].
+pub type Answer = Unknown<'static>;
 
 /// The way to one runner's facade.
 pub struct Events(Callback);
 
 impl Events {
-    pub fn new(callback: &Function<Arguments, bool>) -> napi::Result<Self> {
+    pub fn new(callback: &Function<Arguments, Answer>) -> napi::Result<Self> {
         let builder = callback.build_threadsafe_function::<Arguments>();
         builder
             .weak::<true>()
@@ -98,7 +103,8 @@ impl Events {
     fn readable(&self, name: &str, detail: Detail, reader: &TapReader) {
         // What an environment that ends has no use for is never dropped.
         let asked = reader.downgrade();
-        let answered = move |reads: napi::Result<bool>, _| {
+        let answered = move |reads: napi::Result<Answer>, _| {
+            let reads = reads.and_then(|reads| reads.coerce_to_bool());
             if !matches!(reads, Ok(true)) {
                 asked.absent();
             }
@@ -121,13 +127,21 @@ impl Events {
         self.send("exited", detail);
     }
 
-    /// With `kept` what was kept of its output is told too.
-    pub fn settled(&self, id: u32, outcome: Outcome, kept: bool) {
-        let detail = match kept {
-            true => kept_detail(id, outcome),
-            false => settled(id, &outcome),
-        };
-        self.send("settled", detail);
+    /// A command of `run` has settled, and so will its promise.
+    pub fn ran(&self, promise: Deferred, outcome: &Outcome) {
+        self.settled(promise, settled(outcome));
+    }
+
+    /// A command of `exec` has settled, and so will its promise.
+    pub fn executed(&self, promise: Deferred, id: u32, outcome: Outcome) {
+        self.settled(promise, kept(id, outcome));
+    }
+
+    fn settled(&self, promise: Deferred, detail: Detail) {
+        let arguments = FnArgs::from(("settled".to_owned(), detail));
+        let answered = move |answer: napi::Result<Answer>, env| promise.resolve(&env, &answer?);
+        let mode = ThreadsafeFunctionCallMode::NonBlocking;
+        self.0.call_with_return_value(arguments, mode, answered);
     }
 
     /// A program that is ending doesn't listen any more.
@@ -157,9 +171,8 @@ fn progress(info: &impl Serialize) -> Detail {
     }
 }
 
-fn settled(id: u32, outcome: &Outcome) -> Detail {
+fn settled(outcome: &Outcome) -> Detail {
     Detail {
-        id: Some(id),
         failure: outcome.exit.as_ref().err().map(Failure::from),
         exit_code: outcome.exit.as_ref().ok().copied().map(u32::from),
         shell_restarted: outcome.shell_restarted.then_some(true),
@@ -167,10 +180,12 @@ fn settled(id: u32, outcome: &Outcome) -> Detail {
     }
 }
 
-fn kept_detail(id: u32, outcome: Outcome) -> Detail {
-    let detail = settled(id, &outcome);
+/// With what was kept of its output.
+fn kept(id: u32, outcome: Outcome) -> Detail {
+    let detail = settled(&outcome);
     let buffer = |bytes: Bytes| (!bytes.is_empty()).then(|| Buffer::from(Vec::from(bytes)));
     Detail {
+        id: Some(id),
         stdout: buffer(outcome.stdout),
         stderr: buffer(outcome.stderr),
         all: outcome.all.map(|bytes| Buffer::from(Vec::from(bytes))),

@@ -4,6 +4,7 @@
 //! every `Error` in one place, where the caller's stack is known.
 
 mod command;
+mod deferred;
 mod events;
 mod process;
 mod runner;

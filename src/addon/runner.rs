@@ -8,11 +8,12 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Either, FnArgs, Function};
 use napi_derive::napi;
 
 use super::command::{Commands, NativeCommand, NativeExecOptions};
-use super::events::{Detail, Events};
+use super::deferred::{Queued, queued};
+use super::events::{Answer, Detail, Events};
 use super::process::{NativeProcess, NativeSpawnOptions, spawn};
 use super::session::NativeSession;
 use super::streams::taken;
-use super::{Failure, Promise, promise};
+use super::{Promise, promise};
 use crate::engine::container;
 use crate::engine::endpoint::EngineOptions;
 use crate::engine::endpoint::context::Environment;
@@ -100,7 +101,7 @@ impl NativeRunner {
     #[napi(constructor)]
     pub fn new(
         options: NativeOptions,
-        on_event: Function<FnArgs<(String, Detail)>, bool>,
+        on_event: Function<FnArgs<(String, Detail)>, Answer>,
     ) -> napi::Result<Self> {
         let events = Arc::new(Events::new(&on_event)?);
         let listener = events.clone();
@@ -228,7 +229,7 @@ impl NativeRunner {
         &self,
         env: &'env Env,
         options: NativeSpawnOptions,
-        on_event: Function<FnArgs<(String, Detail)>, bool>,
+        on_event: Function<FnArgs<(String, Detail)>, Answer>,
     ) -> Promise<'env, NativeProcess> {
         let events = Arc::new(Events::new(&on_event)?);
         promise(env, spawn(self.runner.clone(), events, options))
@@ -284,23 +285,33 @@ impl NativeRunner {
         })
     }
 
-    /// Queues a command, which will be `settled` under `id`; its output is for
-    /// [`read`](Self::read).
+    /// Queues a command, whose output is for [`read`](Self::read); the promise resolves with
+    /// what the listener says to its `settled`.
     #[napi]
-    pub fn run(&self, id: u32, text: String) -> Option<Failure> {
+    pub fn run<'env>(&self, env: &'env Env, text: String) -> Queued<'env> {
         let events = self.events.clone();
-        let ticket = Ticket::of(move |outcome| events.settled(id, outcome, false));
-        let queued = self.runner.queue(Command::plain(text), ticket);
-        queued.err().as_ref().map(Failure::from)
+        queued(env, |promise| {
+            let ticket = Ticket::of(move |outcome| events.ran(promise, &outcome));
+            self.runner.queue(Command::plain(text), ticket)
+        })
     }
 
-    /// Queues a command, which will be `settled` under `id`, with its output.
+    /// Queues a command, with its output; the promise resolves with what the listener says to
+    /// its `settled`, which comes under `id`.
     #[napi]
-    pub fn exec(&self, id: u32, text: String, options: &NativeExecOptions) -> Option<Failure> {
+    pub fn exec<'env>(
+        &self,
+        env: &'env Env,
+        id: u32,
+        text: String,
+        options: &NativeExecOptions,
+    ) -> Queued<'env> {
+        let input = || self.runner.input(None);
         let queue = |command, ticket| self.runner.queue(command, ticket);
-        let runner = &self.runner;
-        let queued = self.commands.submit(runner, None, id, text, options, queue);
-        queued.err().as_ref().map(Failure::from)
+        queued(env, |promise| {
+            let commands = &self.commands;
+            commands.submit(id, promise, text, options, input, queue)
+        })
     }
 
     /// What can be done about a command of `exec` that hasn't settled; once.
@@ -315,7 +326,7 @@ impl NativeRunner {
         &self,
         env: &'env Env,
         options: String,
-        on_event: Function<FnArgs<(String, Detail)>, bool>,
+        on_event: Function<FnArgs<(String, Detail)>, Answer>,
     ) -> Promise<'env, NativeSession> {
         let runner = self.runner.clone();
         let events = Arc::new(Events::new(&on_event)?);

@@ -7,9 +7,10 @@ use napi::bindgen_prelude::{BufferSlice, Either};
 use napi_derive::napi;
 
 use super::command::{Commands, NativeCommand, NativeExecOptions};
+use super::deferred::{Queued, queued};
 use super::events::Events;
 use super::streams::taken;
-use super::{Failure, Promise, promise};
+use super::{Promise, promise};
 use crate::runner::Runner;
 use crate::session::tap::TapReader;
 use crate::session::{Command, Session, Ticket};
@@ -30,20 +31,29 @@ pub struct NativeSession {
 impl NativeSession {
     /// As of a runner.
     #[napi]
-    pub fn run(&self, id: u32, text: String) -> Option<Failure> {
+    pub fn run<'env>(&self, env: &'env Env, text: String) -> Queued<'env> {
         let events = self.events.clone();
-        let ticket = Ticket::of(move |outcome| events.settled(id, outcome, false));
-        let queued = self.session.queue(Command::plain(text), ticket);
-        queued.err().as_ref().map(Failure::from)
+        queued(env, |promise| {
+            let ticket = Ticket::of(move |outcome| events.ran(promise, &outcome));
+            self.session.queue(Command::plain(text), ticket)
+        })
     }
 
     /// As of a runner.
     #[napi]
-    pub fn exec(&self, id: u32, text: String, options: &NativeExecOptions) -> Option<Failure> {
-        let (runner, user) = (&self.runner, self.user.as_deref());
+    pub fn exec<'env>(
+        &self,
+        env: &'env Env,
+        id: u32,
+        text: String,
+        options: &NativeExecOptions,
+    ) -> Queued<'env> {
+        let input = || self.runner.input(self.user.as_deref());
         let queue = |command, ticket| self.session.queue(command, ticket);
-        let queued = self.commands.submit(runner, user, id, text, options, queue);
-        queued.err().as_ref().map(Failure::from)
+        queued(env, |promise| {
+            let commands = &self.commands;
+            commands.submit(id, promise, text, options, input, queue)
+        })
     }
 
     /// As of a runner.
