@@ -22,16 +22,15 @@ const start = {
   ],
   cache: true
 }
-const CONVERT = "gm convert picture -resize 120x120 +profile '*' jpg:thumbnail"
+const CONVERT = "gm convert - -resize 120x120 +profile '*' jpg:-"
 
 /** Answers with the thumbnail of the request's body, made in a sandbox that `sandbox()` gives. */
 const thumbnail = (sandbox) => async (request, response, next) => {
   let runner
   try {
     runner = await sandbox()
-    await runner.writeFile('picture', request.body)
-    await runner.exec(CONVERT, { timeout: 10_000 })
-    response.type('image/jpeg').send(await runner.readFile('thumbnail', { maxBytes: 1_000_000 }))
+    const { stdout } = await runner.exec(CONVERT, { input: request.body, encoding: 'buffer', maxBuffer: 1_000_000, timeout: 10_000 })
+    response.type('image/jpeg').send(stdout)
   } catch (error) {
     next(error)
   } finally {

@@ -27,6 +27,7 @@ pub(super) fn queued(env: &Env, queue: impl FnOnce(Deferred) -> Result<()>) -> Q
         return Ok(Either::A(PromiseRaw::new(env.raw(), promise)));
     };
     // Nobody else has this end any more, nor the promise.
+    // SAFETY: `env` is the environment of the call in progress.
     let nothing = unsafe { ToNapiValue::to_napi_value(env.raw(), ()) }?;
     Deferred(deferred).settle(env, nothing)?;
     Ok(Either::B(Failure::from(&error)))
