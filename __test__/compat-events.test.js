@@ -35,6 +35,13 @@ describe('events', { timeout }, () => {
     assert.deepEqual(events, [['start'], ['exit', '1'], ['start'], ['exit', '2'], ['start'], ['exit', '3']])
   })
 
+  test('a listener of start that throws fails its run, and nothing else', async (t) => {
+    const runner = await started(t)
+    runner.once('start', () => { throw new Error('a listener') })
+    await assert.rejects(runner.run('(exit 3)'), /^Error: a listener$/)
+    assert.equal(await runner.run('true'), 0)
+  })
+
   test('container:stop comes once, however the container ends', async (t) => {
     const runner = await started(t)
     const events = log(runner)

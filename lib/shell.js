@@ -73,7 +73,13 @@ class Shell extends EventEmitter {
   [kRun](command) {
     if (typeof command !== 'string') throw invalid(`command must be a string, not ${describe(command)}`)
     const settled = unwrap(this[kNative].run(command))
-    this.#begun()
+    try {
+      this.#begun()
+    } catch (error) {
+      // A listener's, which the caller hears of instead.
+      settled.catch(() => {})
+      throw error
+    }
     return settled
   }
 
