@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use docker_exec_napi::engine::spec::Spec;
 use docker_exec_napi::session::script::{self, Reports};
+use docker_exec_napi::session::token::Token;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -170,8 +171,8 @@ impl Same {
         attached.until(&mark(&spec.hello), 2)?;
         let text = String::from_utf8_lossy(&attached.seen).into_owned();
         let reports = Reports::of(&field(&text, &format!("{} ", spec.hello)), false);
-        let token = Uuid::new_v4();
-        let first = script::fresh_shell(&Uuid::new_v4()) + &script::first_line(&token, &reports);
+        let token = Token::fresh();
+        let first = script::fresh_shell(&Token::fresh()) + &script::first_line(&token, &reports);
         attached.stream.write_all(first.as_bytes())?;
         attached.until(&mark(&token), 2)?;
         Ok(Self { attached, reports })
@@ -179,7 +180,7 @@ impl Same {
 
     fn run(&mut self, command: &str) -> Result<u64> {
         let begin = Instant::now();
-        let token = Uuid::new_v4();
+        let token = Token::fresh();
         let line = script::line(command, &token, &self.reports);
         self.attached.stream.write_all(line.as_bytes())?;
         self.attached.until(&mark(&token), 2)?;
@@ -187,7 +188,7 @@ impl Same {
     }
 }
 
-fn mark(token: &Uuid) -> String {
+fn mark(token: &Token) -> String {
     format!("\u{1e}{token}")
 }
 

@@ -12,11 +12,11 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
 use super::spec::{HELLO, Spec};
 use super::transport::{Engine, Hijacked, engine_error};
 use crate::error::{Error, Result};
+use crate::session::token::Token;
 
 /// Starts in flight in this process: more at once take the engine longer in total.
 const STARTS: usize = 4;
@@ -155,7 +155,7 @@ async fn try_remove(engine: &Engine, container: &str) -> Result<()> {
 /// Has the container removed that was made to say this hello; whether one is listed. By its
 /// label: a name may be somebody else's. One that is being made may be listed and not be
 /// found yet, so it's gone only when it isn't listed any more.
-pub async fn remove_labelled(engine: &Engine, hello: &Uuid) -> Result<bool> {
+pub async fn remove_labelled(engine: &Engine, hello: &Token) -> Result<bool> {
     let label = format!("{HELLO}={hello}");
     let options = ListContainersOptions {
         all: true,

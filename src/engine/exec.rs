@@ -4,11 +4,11 @@ use bollard::models::ExecConfig;
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::transport::{Engine, Hijacked, engine_error};
 use super::{frames, options};
 use crate::error::{Error, Result};
+use crate::session::token::Token;
 use crate::session::{Fd, script};
 
 /// What is kept of such a process's stdout, in bytes.
@@ -98,7 +98,7 @@ impl SessionOptions {
     }
 
     /// The request for a leash that says `hello`.
-    pub fn config(self, hello: &Uuid) -> ExecConfig {
+    pub fn config(self, hello: &Token) -> ExecConfig {
         ExecConfig {
             cmd: Some(script::leash(
                 self.shell.as_deref().unwrap_or_default(),

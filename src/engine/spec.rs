@@ -11,6 +11,7 @@ use super::profile::{self, Limits, Profile};
 use super::{options, owner};
 use crate::error::{Error, Result};
 use crate::session::script;
+use crate::session::token::Token;
 
 /// The image without an `Image` option. The original had `ubuntu:14.04`, out of support.
 pub const DEFAULT_IMAGE: &str = "ubuntu:24.04";
@@ -54,7 +55,7 @@ pub struct Spec {
     /// The shell's path or name; empty for bash where there is one, else sh.
     pub shell: String,
     /// What the leash says hello with.
-    pub hello: Uuid,
+    pub hello: Token,
     /// The request's body.
     pub body: ContainerCreateBody,
 }
@@ -195,7 +196,7 @@ impl Spec {
             name: own.name.unwrap_or_default(),
             tty: own.tty,
             shell: own.shell.unwrap_or_default(),
-            hello: Uuid::nil(),
+            hello: Token::of(0),
             image: String::new(),
             body,
         };
@@ -216,7 +217,7 @@ impl Spec {
 
     /// The same for another container, made from this image.
     pub fn from_image(&self, image: String) -> Self {
-        let (mut spec, hello) = (self.clone(), Uuid::new_v4());
+        let (mut spec, hello) = (self.clone(), Token::fresh());
         let body = &mut spec.body;
         body.image = Some(image.clone());
         body.entrypoint = Some(match self.tty {

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
 use tokio::io::split;
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use super::spec::Spec;
 use super::transport::{Engine, engine_error};
 use super::{exec, frames};
 use crate::error::{Error, Result};
 use crate::session::sentinel::{Event, Scanner};
+use crate::session::token::Token;
 use crate::session::{Fd, Terminal, script};
 
 /// The engine would detach at ^P^Q, which belongs to the shell's line editor.
@@ -35,7 +35,7 @@ pub struct Opened {
     /// Its side for the session.
     pub terminal: Terminal,
     /// What its supervisor says hello with.
-    pub hello: Uuid,
+    pub hello: Token,
     /// Types into it.
     pub typed: mpsc::Sender<Bytes>,
     /// The id of its exec.
@@ -45,7 +45,7 @@ pub struct Opened {
 /// Opens a terminal in a container that runs [`script::letterbox`], whose output is `main`.
 pub async fn open(engine: &Engine, container: &str, spec: &Spec, main: Output) -> Result<Opened> {
     let (pid, main) = greeting(main, spec.hello).await?;
-    let hello = Uuid::new_v4();
+    let hello = Token::fresh();
     let config = ExecConfig {
         tty: Some(true),
         detach_keys: Some(DETACH_KEYS.into()),
@@ -82,7 +82,7 @@ pub async fn resize(engine: &Engine, exec: &str, columns: u16, rows: u16) -> Res
 }
 
 /// Waits for the letter box's hello; gives its process id, and the output back.
-async fn greeting(mut main: Output, hello: Uuid) -> Result<(String, Output)> {
+async fn greeting(mut main: Output, hello: Token) -> Result<(String, Output)> {
     let mut scanner = Scanner::default();
     scanner.expect([hello]);
     let (mut pid, mut words) = (None, Vec::new());

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::io::split;
-use uuid::Uuid;
 
 use super::{Runner, why};
 use crate::engine::exec::{self, SessionOptions};
@@ -11,6 +10,7 @@ use crate::engine::transport::Engine;
 use crate::engine::{container, frames};
 use crate::error::{Error, Result};
 use crate::session::tap::Tap;
+use crate::session::token::Token;
 use crate::session::{Beside, Session, Wiring, termination};
 
 impl Runner {
@@ -38,7 +38,7 @@ impl Runner {
         tap: Tap,
         ended: impl FnOnce(Error) + Send + 'static,
     ) -> Result<(Arc<Session>, Option<String>)> {
-        let hello = Uuid::new_v4();
+        let hello = Token::fresh();
         let user = options.user().map(str::to_owned);
         let beside = beside(engine.clone(), id.clone(), options.user());
         let (_, connection) = exec::attach(&engine, &id, options.config(&hello)).await?;

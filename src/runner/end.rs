@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
 use super::Runner;
 use super::life::Life;
 use crate::engine::container;
 use crate::engine::transport::Engine;
 use crate::error::{Error, Result};
+use crate::session::token::Token;
 
 /// What a program's end may be held up by one container that doesn't run yet.
 const LAST_MOMENT: Duration = Duration::from_secs(3);
@@ -109,7 +109,7 @@ impl Runner {
 /// Removes the container that was made, or is just being made, to say this hello, for at
 /// most [`LAST_MOMENT`]. With `coming`, it's waited for, and tried again until it's gone: an
 /// engine lists a container before it can be removed, and one that is starting may refuse.
-pub(super) async fn remove_unborn(engine: &Engine, hello: &Uuid, coming: bool) {
+pub(super) async fn remove_unborn(engine: &Engine, hello: &Token, coming: bool) {
     let removal = async {
         let mut seen = !coming;
         loop {

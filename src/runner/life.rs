@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::runtime::Handle;
 use tokio::sync::MutexGuard;
-use uuid::Uuid;
 
 use super::beside::beside;
 use super::end::remove_unborn;
@@ -18,6 +17,7 @@ use crate::engine::transport::{Engine, Hijacked};
 use crate::engine::{container, frames, image, terminal};
 use crate::error::{Error, Result};
 use crate::session::tap::{self, Tap, TapReader};
+use crate::session::token::Token;
 use crate::session::{Session, Wiring};
 
 const STARTING: &str = " while it was starting";
@@ -136,7 +136,7 @@ impl Runner {
     async fn bear(
         &self,
         engine: &Engine,
-        hello: &Uuid,
+        hello: &Token,
         turn: u32,
         making: impl Future<Output = Result<String>>,
     ) -> Result<String> {

@@ -18,7 +18,6 @@ use bollard::models::CreateImageInfo;
 use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use crate::engine::build;
 use crate::engine::commit::{self, CommitOptions};
@@ -29,6 +28,7 @@ use crate::engine::transport::Engine;
 use crate::engine::{image, input, terminal};
 use crate::error::{Error, Result};
 use crate::session::tap::{Taken, TapReader};
+use crate::session::token::Token;
 use crate::session::{Command, Future, Session, Ticket};
 use life::Life;
 
@@ -79,7 +79,7 @@ struct Front {
     /// The container that the session is in.
     place: Option<(Engine, String)>,
     /// What a container says hello with that is being made, and doesn't run yet.
-    unborn: Option<Uuid>,
+    unborn: Option<Token>,
     /// Removes the container that a reset has replaced.
     removing: Option<JoinHandle<Result<()>>>,
     screen: Option<(Engine, String, mpsc::Sender<Bytes>)>,

@@ -9,7 +9,6 @@ use futures_util::StreamExt;
 use tokio::io::{AsyncWrite, AsyncWriteExt, WriteHalf, split};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
-use uuid::Uuid;
 
 use super::{Runner, given_up, why};
 use crate::engine::exec;
@@ -21,6 +20,7 @@ use crate::session::Fd;
 use crate::session::script;
 use crate::session::sentinel::{Event, Scanner};
 use crate::session::tap::Tap;
+use crate::session::token::Token;
 
 /// Pieces of input that may wait for a process that takes none.
 const INPUT: usize = 16;
@@ -126,7 +126,7 @@ impl Runner {
         options: SpawnOptions,
         given_up: watch::Receiver<u32>,
     ) -> Result<Started> {
-        let hello = Uuid::new_v4();
+        let hello = Token::fresh();
         let command = script::program(&hello, &options.cwd, &options.file, &options.args);
         let config = ExecConfig {
             cmd: Some(command),
@@ -241,7 +241,11 @@ impl Process {
 
 /// Waits for what comes before the program: its process id. What it has printed by then comes
 /// with it; on stderr that may be before the id.
-async fn greeting(output: &mut Output, hello: Uuid, file: &str) -> Result<(u32, Vec<(Fd, Bytes)>)> {
+async fn greeting(
+    output: &mut Output,
+    hello: Token,
+    file: &str,
+) -> Result<(u32, Vec<(Fd, Bytes)>)> {
     let mut scanner = Scanner::default();
     scanner.expect([hello]);
     let (mut payload, mut printed) = (None, Vec::new());

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
+use super::token::Token;
 
 /// What was used of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,17 +50,17 @@ done </sys/fs/cgroup/"$DOCKER_EXEC_F"; fi; done; \command unset DOCKER_EXEC_F DO
 \command printf %s '{frame}'; } 2>/dev/null"#;
 
 /// Has a shell print its [`Usage`] between two frames.
-pub fn usage(frame: &Uuid) -> String {
+pub fn usage(frame: &Token) -> String {
     USAGE.replace("{frame}", &frame.to_string())
 }
 
 /// Has a shell print its [`Hits`] between two frames.
-pub fn hits(frame: &Uuid) -> String {
+pub fn hits(frame: &Token) -> String {
     HITS.replace("{frame}", &frame.to_string())
 }
 
 /// What the shell printed between the frames, if it did, and what was printed beside it.
-pub fn framed(text: &str, frame: &Uuid) -> (Option<String>, String) {
+pub fn framed(text: &str, frame: &Token) -> (Option<String>, String) {
     let parts: Vec<&str> = text.split(&frame.to_string()).collect();
     match &parts[..] {
         &[before, framed, after] => (Some(framed.into()), [before, after].concat()),

@@ -10,9 +10,9 @@ use futures_util::{Stream, StreamExt};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use uuid::Uuid;
 
 use super::tap::Tap;
+use super::token::Token;
 use super::{Fd, Future, Terminal, script};
 use crate::error::{Error, Result};
 
@@ -86,7 +86,7 @@ where
     pub(super) fn send(&mut self, line: &str) {
         self.outbox.put(line.as_bytes());
         if let Some(terminal) = &self.terminal {
-            let end = Uuid::new_v4();
+            let end = Token::fresh();
             self.outbox.put(format!("{end}\n").as_bytes());
             self.keys
                 .put(script::typed(&terminal.letters, &end).as_bytes());

@@ -22,6 +22,7 @@ pub mod script;
 pub mod sentinel;
 pub mod tap;
 pub mod termination;
+pub mod token;
 pub mod watchdog;
 
 use std::pin::Pin;
@@ -31,7 +32,6 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, oneshot, watch};
-use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use command::Request;
@@ -39,6 +39,7 @@ pub use command::{Command, Options, Outcome, Ticket};
 use inline::Inline;
 use output::Keep;
 use tap::Tap;
+use token::Token;
 
 /// Commands that may wait in one session. A waiting one costs its text and some 100 bytes.
 pub const MAX_QUEUED: usize = 1 << 20;
@@ -66,7 +67,7 @@ pub struct Wiring<O, I> {
     /// The leash's input.
     pub input: I,
     /// What the leash was told to say hello with.
-    pub hello: Uuid,
+    pub hello: Token,
     /// Runs a script beside the shell.
     pub beside: Beside,
     /// Says why the output has ended; asked once, when it has.

@@ -1,7 +1,7 @@
 //! Every byte of shell that a session sends: the leash it starts from, and the one line
 //! of a command. Plain POSIX sh; tried on bash, dash and busybox ash.
 
-use uuid::Uuid;
+use super::token::Token;
 
 /// The longest command, in bytes. A shell takes 10 MB in seconds; beyond this bound a
 /// file is the better way in.
@@ -36,7 +36,7 @@ const SUPERVISOR: &str = r#"
   trap : HUP INT QUIT TERM
   while IFS= read -r nonce; do
     case $nonce in
-      '#@'????????-????-????-????-????????????) nonce=${nonce#??} ;;
+      '#@'??????????????????????) nonce=${nonce#??} ;;
       *) continue ;;
     esac
     {shell}
@@ -60,7 +60,7 @@ const LETTERBOX: &str = r#"
 
 /// The command line of the main process. `shell` is a path or a name, or empty for bash
 /// where there is one and sh elsewhere. With `hello` it reports its process id.
-pub fn leash(shell: &str, hello: &Uuid) -> Vec<String> {
+pub fn leash(shell: &str, hello: &Token) -> Vec<String> {
     let supervisor = SUPERVISOR.replace("{shell}", SCRIPTED);
     let text = format!("{PRELUDE}report \"$2\" $$\n{LEASH}{{{supervisor}}}");
     arguments(text, [shell, &hello.to_string()])
@@ -68,7 +68,7 @@ pub fn leash(shell: &str, hello: &Uuid) -> Vec<String> {
 
 /// The command line of the main process of a terminal session: only the leash, and a
 /// letter box, whose process id comes with `hello`.
-pub fn letterbox(hello: &Uuid) -> Vec<String> {
+pub fn letterbox(hello: &Token) -> Vec<String> {
     let text = format!(
         "{PRELUDE}{LEASH}exec /bin/sh -c '{}' letterbox \"$2\"",
         LETTERBOX.replace('\'', "\"")
@@ -78,7 +78,7 @@ pub fn letterbox(hello: &Uuid) -> Vec<String> {
 
 /// The command line of what runs in the terminal, beside the letter box of process `pid`:
 /// the supervisor, which says `hello` itself.
-pub fn terminal(shell: &str, hello: &Uuid, pid: &str) -> Vec<String> {
+pub fn terminal(shell: &str, hello: &Token, pid: &str) -> Vec<String> {
     let supervisor = SUPERVISOR.replace("{shell}", INTERACTIVE);
     let text = format!("{PRELUDE}exec <\"$3\" 9>/dev/null\nset -m\nreport \"$2\" $$\n{supervisor}");
     arguments(text, [shell, &hello.to_string(), &letters(pid)])
@@ -112,7 +112,7 @@ exec "$@"
 
 /// The command line of a process that says `hello`, with its process id or a [`refusal`], on
 /// stdout, and becomes `file`, in the directory `cwd` or else the container's.
-pub fn program(hello: &Uuid, cwd: &str, file: &str, args: &[String]) -> Vec<String> {
+pub fn program(hello: &Token, cwd: &str, file: &str, args: &[String]) -> Vec<String> {
     let mut command = arguments(PROGRAM.into(), [&hello.to_string(), cwd, file]);
     command.extend_from_slice(args);
     command
@@ -140,7 +140,7 @@ fn arguments<const N: usize>(text: String, rest: [&str; N]) -> Vec<String> {
 
 /// What is typed into a terminal to have it execute the next letters up to `end`: short,
 /// since a terminal takes some 4,000 characters of a line.
-pub fn typed(letters: &str, end: &Uuid) -> String {
+pub fn typed(letters: &str, end: &Token) -> String {
     format!(
         " \\command eval \"$(while IFS= \\command read -r l&&[ \"$l\" != {end} ];\
          do \\command printf '%s\\n' \"$l\";done<{letters})\"\n"
@@ -167,7 +167,7 @@ impl Reports {
 }
 
 /// Asks the supervisor for a shell, under a nonce that no command sees.
-pub fn fresh_shell(nonce: &Uuid) -> String {
+pub fn fresh_shell(nonce: &Token) -> String {
     format!("#@{nonce}\n")
 }
 
@@ -194,7 +194,7 @@ __dxit(){ case ${DOCKER_EXEC_C-} in ?*)\command exit "$DOCKER_EXEC_C";;esac;}
 
 /// The first lines of a shell: gives up the descriptor its script came on (the shell has
 /// its own by now), and reports its process id.
-pub fn first_line(token: &Uuid, reports: &Reports) -> String {
+pub fn first_line(token: &Token, reports: &Reports) -> String {
     let Reports { fd, prompt } = reports;
     let begin = match prompt {
         true => format!("DOCKER_EXEC={token};{PROMPTS}"),
@@ -213,7 +213,7 @@ pub fn first_line(token: &Uuid, reports: &Reports) -> String {
 /// aliases of these names. The report can't be seen in the command's output: the typed
 /// text has no control characters, and its trace goes to /dev/null. Only a shell that has
 /// ended, is stopped, or doesn't execute what it reads (`set -n`) leaves it out.
-pub fn line(command: &str, token: &Uuid, reports: &Reports) -> String {
+pub fn line(command: &str, token: &Token, reports: &Reports) -> String {
     let mut line = String::with_capacity(command.len() + 256);
     if reports.prompt {
         line.push_str(&format!("DOCKER_EXEC={token};"));
@@ -233,7 +233,7 @@ all="$up
 $(\command export -p)"; \command printf '%s' "{frame}${#all} ${all}{frame}")"#;
 
 /// Has the shell print its [`Snapshot`], framed by `frame`.
-pub fn snapshot(frame: &Uuid, token: &Uuid, reports: &Reports) -> String {
+pub fn snapshot(frame: &Token, token: &Token, reports: &Reports) -> String {
     line(
         &SNAPSHOT.replace("{frame}", &frame.to_string()),
         token,
@@ -256,7 +256,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// What the shell printed, and what was printed beside it. There is no snapshot where
     /// something else came in between: what is restored is executed.
-    pub fn read(text: &str, frame: &Uuid) -> (Option<Self>, String) {
+    pub fn read(text: &str, frame: &Token) -> (Option<Self>, String) {
         let parts: Vec<&str> = text.split(&frame.to_string()).collect();
         let &[before, jobs, between, state, after] = &parts[..] else {
             return (None, parts.concat());
@@ -309,7 +309,7 @@ pub fn with_stdin(command: &str, path: &str) -> String {
 
 /// Turns tracing and echoing off, so that the next line isn't shown in the command's
 /// output. Its own echo is.
-pub fn hush(token: &Uuid, reports: &Reports) -> String {
+pub fn hush(token: &Token, reports: &Reports) -> String {
     let Reports { fd, .. } = reports;
     format!(
         "{{ \\command set +xv;\\command printf '\\036{token}\\037'>{fd}/8;\
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_taken_whole_or_not_at_all() {
-        let frame = Uuid::new_v4();
+        let frame = Token::fresh();
         let text = |inserted: &str| {
             format!("a{frame}\n12\nx\n34\n{frame}\nb{frame}16 5.25\n{inserted}export A='1{frame}c")
         };
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_typed_line_holds_no_mark() {
-        let line = line("echo 'it'", &Uuid::new_v4(), &Reports::of("7", false));
+        let line = line("echo 'it'", &Token::fresh(), &Reports::of("7", false));
         assert!(!line.bytes().any(|b| b == 0x1e || b == 0x1f));
         assert!(line.starts_with(r"\command eval 'echo '\''it'\''';{ "));
         assert!(line.ends_with('\n'));

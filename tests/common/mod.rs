@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use docker_exec_napi::Error;
 use docker_exec_napi::session::tap::{self, Taken, TapReader};
+use docker_exec_napi::session::token::Token;
 use docker_exec_napi::session::{Beside, Fd, Session, Wiring, script};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use uuid::Uuid;
 
 /// The shells that every case is tried on: the one the leash runs in, and the session's.
 pub const SHELLS: [(&str, &str); 3] = [("dash", "bash"), ("dash", "dash"), ("busybox", "sh")];
@@ -30,7 +30,7 @@ impl Local {
     }
 
     pub async fn try_open((leash, shell): (&str, &str)) -> Result<Self, Error> {
-        let hello = Uuid::new_v4();
+        let hello = Token::fresh();
         let arguments = script::leash(shell, &hello);
         let mut command = match leash {
             "busybox" => Command::new("busybox"),

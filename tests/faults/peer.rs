@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use docker_exec_napi::session::output::Keep;
 use docker_exec_napi::session::tap::{self, Taken, TapReader};
+use docker_exec_napi::session::token::{self, Token};
 use docker_exec_napi::session::{Beside, Command, Fd, Options, Outcome, Session, Wiring};
 use docker_exec_napi::{Error, Result};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use uuid::Uuid;
 
 /// What the session is told when it asks why its output ended.
 pub const WHY: &str = "by its test";
@@ -33,7 +33,7 @@ pub struct Peer {
     unheard: Arc<watch::Sender<usize>>,
     input: BufReader<DuplexStream>,
     pub tap: Watched,
-    pub hello: Uuid,
+    pub hello: Token,
     nonce: String,
 }
 
@@ -46,7 +46,7 @@ pub fn wired() -> (Wiring<Output, DuplexStream>, Peer) {
     let readable = Arc::new(Notify::new());
     let told = readable.clone();
     let (tap, reader) = tap::tap(move |_| told.notify_one());
-    let hello = Uuid::new_v4();
+    let hello = Token::fresh();
     let wiring = Wiring {
         // Like the real one, it must not be asked again when it has ended.
         output: stream::unfold((spoken, heard), |(mut spoken, heard)| async {
@@ -193,7 +193,7 @@ impl Peer {
             .split_once("__dx ")
             .or_else(|| line.split_once("\\036"));
         let (_, token) = marked.expect("a mark in its line");
-        token[..36].to_owned()
+        token[..token::LENGTH].to_owned()
     }
 
     /// Takes no input any more.

@@ -84,7 +84,7 @@ async fn marks_of_other_times_are_output_and_what_follows_a_mark_is_the_taps() {
     for i in 0..3 {
         let outcome = submit(&session, "echo");
         let token = within(peer.command()).await;
-        let other = format!("\x1e{old} 9\x1f\x1e{}", &token[..30]);
+        let other = format!("\x1e{old} 9\x1f\x1e{}", &token[..16]);
         peer.say(Fd::Stdout, format!("{other}\x1e{token} {i} h\x1f late{i}"));
         peer.say(Fd::Stderr, format!("err\x1e{token}\x1f"));
         let outcome = ended(outcome).await.unwrap();

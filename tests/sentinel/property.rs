@@ -1,5 +1,6 @@
 //! The same by property: streams and cuts that nobody thought of.
 
+use docker_exec_napi::session::sentinel::BEGIN;
 use proptest::prelude::*;
 
 use crate::oracle::{
@@ -9,7 +10,7 @@ use crate::oracle::{
 /// Bytes that look like marks, and some that are.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let token = prop::sample::select(vec![TOKEN, TOKEN, NONCE, OTHER]);
-    let part = (token.clone(), 0..37usize, 0..37usize).prop_map(|(token, from, to)| {
+    let part = (token.clone(), 0..BEGIN, 0..BEGIN).prop_map(|(token, from, to)| {
         let text = format!("\x1e{token}");
         text.as_bytes()[from.min(to)..to.max(from)].to_vec()
     });

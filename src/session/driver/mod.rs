@@ -12,7 +12,6 @@ use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use super::cgroup::{Hits, Usage};
 use super::link::{Link, Outbox};
@@ -24,6 +23,7 @@ use super::termination::{Cause, Termination};
 use super::watchdog::{Finding, Watch};
 use super::{Beside, Command, End as Reason, Fd, Outcome, Request, Wiring};
 use crate::error::{Error, Result};
+use crate::session::token::Token;
 
 /// Bytes kept of what a leash says instead of hello.
 const LAST_WORDS: usize = 4096;
@@ -85,10 +85,10 @@ struct Driver<O, I> {
     routed: usize,
     scanners: [Scanner; 2],
     marks: Marks,
-    hello: Uuid,
-    nonce: Uuid,
+    hello: Token,
+    nonce: Token,
     /// Of the last line sent.
-    token: Uuid,
+    token: Token,
     reports: Reports,
     /// The shell's process id, in its own namespace.
     shell: String,
@@ -129,8 +129,8 @@ where
             marks: Marks::of(streams),
             scanners: Default::default(),
             hello: wiring.hello,
-            nonce: Uuid::nil(),
-            token: Uuid::nil(),
+            nonce: Token::of(0),
+            token: Token::of(0),
             reports: Reports::of("self", false),
             shell: String::new(),
             flags: String::new(),
@@ -266,7 +266,7 @@ where
     /// `watched` where the watch has begun.
     async fn until(
         &mut self,
-        token: Uuid,
+        token: Token,
         sink: &mut Sink,
         watched: bool,
         mut termination: Option<&mut Termination>,
@@ -351,7 +351,7 @@ where
 
     /// Marks that mean something: the supervisor's and `token`'s; on a terminal also those
     /// of the prompts that follow the last command.
-    fn expect(&mut self, token: Uuid) {
+    fn expect(&mut self, token: Token) {
         let prompt = self
             .link
             .terminal

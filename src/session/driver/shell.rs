@@ -5,7 +5,6 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::io::AsyncWrite;
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use super::{Driver, Run, SHELL_READY};
 use crate::error::{Error, Result};
@@ -14,6 +13,7 @@ use crate::session::marks::End;
 use crate::session::output::Sink;
 use crate::session::script::{self, Reports, Snapshot};
 use crate::session::termination::Termination;
+use crate::session::token::Token;
 use crate::session::{Fd, Future, Options};
 
 /// Tries to get a snapshot.
@@ -45,7 +45,7 @@ where
             true => self.measure().await?,
             false => None,
         };
-        let token = Uuid::new_v4();
+        let token = Token::fresh();
         self.link.send(&script::line(&text, &token, &self.reports));
         let (beside, shell) = (self.beside.clone(), self.shell.clone());
         let termination = run.termination.insert(Termination::new(
@@ -98,10 +98,10 @@ where
     }
 
     /// What the shell prints for a script, between two frames.
-    async fn ask(&mut self, script: fn(&Uuid) -> String) -> Result<Option<String>> {
-        let frame = Uuid::new_v4();
+    async fn ask(&mut self, script: fn(&Token) -> String) -> Result<Option<String>> {
+        let frame = Token::fresh();
         let mut sink = Sink::head(script::MAX_COMMAND);
-        let line = |token: &Uuid, reports: &Reports| script::line(&script(&frame), token, reports);
+        let line = |token: &Token, reports: &Reports| script::line(&script(&frame), token, reports);
         self.aside(line, &mut sink).await?;
         let (stdout, stderr, ..) = sink.finish();
         let (printed, beside) = cgroup::framed(&String::from_utf8_lossy(&stdout), &frame);
@@ -131,9 +131,9 @@ where
     /// where jobs print so much that it can't be had whole.
     pub(super) async fn snapshot(&mut self) -> Result<Option<Snapshot>> {
         for _ in 0..SNAPSHOTS {
-            let frame = Uuid::new_v4();
+            let frame = Token::fresh();
             let mut sink = Sink::head(script::MAX_COMMAND);
-            let line = |token: &Uuid, reports: &Reports| script::snapshot(&frame, token, reports);
+            let line = |token: &Token, reports: &Reports| script::snapshot(&frame, token, reports);
             self.aside(line, &mut sink).await?;
             let (stdout, stderr, ..) = sink.finish();
             let (snapshot, beside) = Snapshot::read(&String::from_utf8_lossy(&stdout), &frame);
@@ -162,10 +162,10 @@ where
     /// shell then.
     pub(super) async fn aside(
         &mut self,
-        line: impl FnOnce(&Uuid, &Reports) -> String,
+        line: impl FnOnce(&Token, &Reports) -> String,
         sink: &mut Sink,
     ) -> Result<bool> {
-        let token = Uuid::new_v4();
+        let token = Token::fresh();
         self.link.send(&line(&token, &self.reports));
         self.watch.begin(&self.shell);
         let end = self.until(token, sink, true, None).await;
@@ -184,17 +184,17 @@ where
     pub(super) async fn fresh_shell(&mut self, restore: Option<String>) -> Result<()> {
         self.new_shell().await?;
         if let Some(text) = restore {
-            let line = |token: &Uuid, reports: &Reports| script::line(&text, token, reports);
+            let line = |token: &Token, reports: &Reports| script::line(&text, token, reports);
             self.aside(line, &mut Sink::Nowhere).await?;
         }
         Ok(())
     }
 
     pub(super) async fn new_shell(&mut self) -> Result<()> {
-        self.nonce = Uuid::new_v4();
+        self.nonce = Token::fresh();
         self.marks.clear();
         self.flags.clear();
-        let token = Uuid::new_v4();
+        let token = Token::fresh();
         self.link
             .outbox
             .put(script::fresh_shell(&self.nonce).as_bytes());
