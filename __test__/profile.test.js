@@ -10,6 +10,9 @@ const { BASH, DockerRunner, inspect, started, timeout, typed } = require('./help
 
 const PROFILES = ['untrusted', 'default', 'none']
 const perl = (program) => `perl -e '${program}'`
+/** The container's processes. */
+const COUNT = 'set -- /proc/[0-9]*; echo $#'
+
 const forks = (n) => perl(`my @all; my $failed = 0;
   for (1..${n}) { my $p = fork(); unless (defined $p) { $failed = 1; last } unless ($p) { sleep 1000; exit } push @all, $p }
   kill 9, @all; 1 while wait > 0; exit $failed`)
@@ -60,13 +63,19 @@ describe('attacks, as README.md tells them,', { timeout }, () => {
   }
 })
 
-describe('a fork bomb', { timeout }, () => {
-  test('in an untrusted container is ended by its time limit, and the runner goes on', async (t) => {
-    const runner = await started(t, { Image: BASH, profile: 'untrusted' })
-    const error = await runner.exec(':() { :|:& }; :; sleep 1000', { timeout: 500, killGrace: 200 }).then(assert.fail, (error) => error)
-    assert.equal(error.code, 'ERR_TIMEOUT', error.message)
-    assert.equal((await runner.exec('echo alive')).stdout, 'alive\n')
-  })
+describe('a fork bomb is ended by its time limit, leaves nothing, and the runner goes on:', { timeout }, () => {
+  const bombs = [':() { :|:& }; :; sleep 1000', 'b() { while :; do b & done; }; b', 'b() { setsid sh -c "while :; do sleep 50 & done" & }; b; b; sleep 1000']
+  for (const profile of ['default', 'untrusted']) {
+    for (const bomb of bombs) {
+      test(`${profile}: ${bomb}`, async (t) => {
+        const runner = await started(t, { Image: BASH, profile })
+        const { stdout: before } = await runner.exec(COUNT)
+        const error = await runner.exec(bomb, { timeout: 700, killGrace: 200 }).then(assert.fail, (error) => error)
+        assert.equal(error.code, 'ERR_TIMEOUT', error.message)
+        assert.equal((await runner.exec(COUNT)).stdout, before)
+      })
+    }
+  }
 })
 
 describe('limits', { timeout }, () => {

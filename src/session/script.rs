@@ -31,7 +31,8 @@ const LEASH: &str = r#"{ trap '' HUP INT QUIT TERM; cat; kill -9 $$; } | "#;
 
 /// The supervisor reads a nonce, gives way to a shell (the text follows at `{shell}`), and
 /// reports with that nonce when it has ended. Lines that are no nonce belonged to a dead
-/// shell and are skipped.
+/// shell and are skipped. Where there's no room for another process it tries again: `\command
+/// eval` keeps that from ending dash and busybox, and leaves out what follows in it.
 const SUPERVISOR: &str = r#"
   trap : HUP INT QUIT TERM
   while IFS= read -r nonce; do
@@ -39,8 +40,9 @@ const SUPERVISOR: &str = r#"
       '#@'??????????????????????) nonce=${nonce#??} ;;
       *) continue ;;
     esac
-    {shell}
-    report "$nonce" $?
+    code=
+    until [ "$code" ]; do \command eval '{shell}; code=$?'; done
+    report "$nonce" "$code"
   done
 "#;
 

@@ -66,10 +66,11 @@ impl Default for Limits {
 /// began, in hundredths of a second, the jobs that the shell had then, whether to look for what
 /// was left to init, and whether the shell itself gets it where there was nobody else. What is
 /// above the shell, the leash too, is never touched. What is to be killed is stopped when it's
-/// found, so that it starts nothing that would be missed.
+/// found, so that it starts nothing that would be missed. A shell that has ended has no group any
+/// more: this script's is the same.
 const SIGNAL: &str = r#"
 shell=$1 signal=$2 since=$3 jobs=$4 orphans=$5 alone=$6
-read -r group </proc/"$shell"/cgroup
+{ read -r group </proc/"$shell"/cgroup || read -r group </proc/self/cgroup; } 2>/dev/null
 above=$shell
 while read -r line <"/proc/$above/stat" && set -- ${line##*) } && [ "$2" -gt 1 ]; do
   above=$2 jobs="$jobs $2 "
@@ -133,9 +134,10 @@ enum Stage {
 }
 
 impl Termination {
-    /// Of a command that begins now, in the shell of that process.
+    /// Of a command that begins now, in the shell of that process, held by the process `leader`.
     pub fn new(
         beside: Beside,
+        leader: &str,
         shell: String,
         snapshot: Option<&Snapshot>,
         limits: Limits,
@@ -147,9 +149,10 @@ impl Termination {
             shell,
             begun,
             uptime: snapshot.map(|snapshot| snapshot.uptime),
-            jobs: snapshot
-                .map(|snapshot| snapshot.jobs.clone())
-                .unwrap_or_default(),
+            jobs: format!(
+                " {leader} {}",
+                snapshot.map_or("", |snapshot| &snapshot.jobs)
+            ),
             due: limits.timeout.map(|timeout| begun + timeout),
             limits,
             control,
@@ -270,7 +273,8 @@ impl Termination {
         self.waiting = Some((script, signal.to_owned()));
     }
 
-    /// After the command has settled: kills what it has left behind, if it was ended.
+    /// After the command has settled: kills what it has left behind, if it was ended. Says how
+    /// many there were.
     pub fn sweep(&self) -> Option<Future<Result<String>>> {
         self.cause?;
         let since = self.uptime?.to_string();

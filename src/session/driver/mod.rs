@@ -90,7 +90,9 @@ struct Driver<O, I> {
     /// Of the last line sent.
     token: Token,
     reports: Reports,
-    /// The shell's process id, in its own namespace.
+    /// The process id of what holds the session, in its own namespace.
+    leader: String,
+    /// The shell's.
     shell: String,
     /// The shell was replaced since the last outcome.
     restarted: bool,
@@ -132,6 +134,7 @@ where
             nonce: Token::of(0),
             token: Token::of(0),
             reports: Reports::of("self", false),
+            leader: String::new(),
             shell: String::new(),
             flags: String::new(),
             first: wiring.first,
@@ -151,6 +154,7 @@ where
         {
             Ok(End::Mark(pid)) => {
                 self.reports = Reports::of(&pid, self.link.terminal.is_some());
+                self.leader.clone_from(&pid);
                 self.new_shell().await?;
                 if !self.first {
                     self.limit(&[]).await?;

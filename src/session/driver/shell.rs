@@ -16,6 +16,9 @@ use crate::session::termination::Termination;
 use crate::session::token::Token;
 use crate::session::{Fd, Future, Options};
 
+/// Looks for what a command has left behind: some 40 ms each.
+const SWEEPS: usize = 20;
+
 /// Tries to get a snapshot.
 const SNAPSHOTS: usize = 3;
 
@@ -50,6 +53,7 @@ where
         let (beside, shell) = (self.beside.clone(), self.shell.clone());
         let termination = run.termination.insert(Termination::new(
             beside,
+            &self.leader,
             shell,
             run.snapshot.as_ref(),
             options.limits,
@@ -60,9 +64,7 @@ where
         self.watch.end();
         let end = end?;
         run.ended = Some(termination.elapsed());
-        if let Some(sweep) = termination.sweep() {
-            self.meanwhile(sweep).await?.ok();
-        }
+        self.sweep(termination).await?;
         // Not in a shell that has ended, or that would show our line (`set -x`, `set -v`).
         if let (Some(before), End::Mark(report)) = (before, &end)
             && !report.contains(['x', 'v'])
@@ -74,6 +76,27 @@ where
             });
         }
         Ok(end)
+    }
+
+    /// Kills what a command that was ended has left behind, until nothing of it is found.
+    async fn sweep(&mut self, termination: &mut Termination) -> Result<()> {
+        let mut counted = true;
+        for _ in 0..SWEEPS {
+            let Some(sweep) = termination.sweep() else {
+                return Ok(());
+            };
+            counted = match self.meanwhile(sweep).await? {
+                Err(error @ (Error::Timeout { .. } | Error::Gone(_))) => return Err(error),
+                Err(_) => false,
+                Ok(count) if count.trim() == "0" => return Ok(()),
+                Ok(count) => count.trim().parse::<u32>().is_ok(),
+            };
+        }
+        if counted {
+            return Ok(());
+        }
+        let text = "it was given up: nothing can be run there to end what a command left behind";
+        Err(Error::Gone(text.into()))
     }
 
     /// What the shell's control group has used so far, if the shell can read that.
@@ -173,7 +196,7 @@ where
         match end? {
             End::Mark(_) => Ok(true),
             End::ShellEnded(_) | End::Replaced(_) => {
-                self.new_shell().await?;
+                self.another_shell().await?;
                 self.restarted = true;
                 Ok(false)
             }
@@ -182,12 +205,20 @@ where
 
     /// Has the supervisor start a shell, and gives it back what `restore` says.
     pub(super) async fn fresh_shell(&mut self, restore: Option<String>) -> Result<()> {
-        self.new_shell().await?;
+        self.another_shell().await?;
         if let Some(text) = restore {
             let line = |token: &Token, reports: &Reports| script::line(&text, token, reports);
             self.aside(line, &mut Sink::Nowhere).await?;
         }
         Ok(())
+    }
+
+    /// A new shell where there was one before: the image isn't to blame for it.
+    async fn another_shell(&mut self) -> Result<()> {
+        self.new_shell().await.map_err(|error| match error {
+            Error::NoShell(why) => Error::Gone(format!("it has no shell any more: {why}")),
+            error => error,
+        })
     }
 
     pub(super) async fn new_shell(&mut self) -> Result<()> {
