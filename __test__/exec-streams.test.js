@@ -45,7 +45,7 @@ function describeWith(shell) {
       const bytes = 5_000_000
       for (const options of [{ encoding: 'buffer', maxBuffer: 0, overflow: 'head' }, undefined]) {
         const running = runner.exec(`head -c ${bytes} /dev/zero; sleep 0.1`, options)
-        block(500)
+        block(200)
         let seen = 0
         for await (const { data } of running.chunks()) seen += data.length
         assert.strictEqual(seen, bytes)

@@ -10,8 +10,12 @@ const { BASH, DockerRunner, inspect, started, timeout, typed } = require('./help
 
 const PROFILES = ['untrusted', 'default', 'none']
 const perl = (program) => `perl -e '${program}'`
-/** The container's processes. */
-const COUNT = 'set -- /proc/[0-9]*; echo $#'
+/** How many processes the container has. */
+const COUNT = `count=0
+  for stat in /proc/[0-9]*/stat; do
+    read -r line <$stat && case \${line##*) } in Z*) ;; *) count=$((count + 1)) ;; esac
+  done 2>/dev/null
+  echo $count`
 
 const forks = (n) => perl(`my @all; my $failed = 0;
   for (1..${n}) { my $p = fork(); unless (defined $p) { $failed = 1; last } unless ($p) { sleep 1000; exit } push @all, $p }
@@ -76,6 +80,12 @@ describe('a fork bomb is ended by its time limit, leaves nothing, and the runner
       })
     }
   }
+})
+
+test('commands see the container\'s variables, whatever their names', { timeout }, async (t) => {
+  const Env = ['code=1', 'nonce=2', 'shell=3', 'line=4']
+  const runner = await started(t, { Image: BASH, Env })
+  assert.deepEqual((await runner.exec('env | grep -E "^(code|nonce|shell|line)=" | sort')).stdout.split('\n').filter(Boolean), Env.toSorted())
 })
 
 describe('limits', { timeout }, () => {

@@ -56,7 +56,13 @@ class Shell extends EventEmitter {
       const half = taken ? this[kNative].command(id) : undefined
       const outputs = []
       this.#outputs.set(id, outputs)
-      this.#begun()
+      try {
+        this.#begun()
+      } catch (error) {
+        // A listener's, which the caller hears of instead.
+        half?.abort()
+        throw error
+      }
       const shell = this.#weak
       const native = taken ? () => half : () => shell.deref()?.[kNative].command(id) ?? null
       return { native, outputs, settled }

@@ -20,9 +20,9 @@ report() { printf "\036$1 $2\037" >&8; printf "\036$1\037" >&9; }
 command -v cat >/dev/null || fail 'it has no cat'
 [ -r /proc/$$/fd/0 ] || fail 'it has no /proc'
 [ -c /dev/null ] || fail 'it has no /dev/null'
-shell=$1
-[ "$shell" ] || { shell=/bin/sh; command -v bash >/dev/null && shell=bash; }
-command -v "$shell" >/dev/null || fail "it has no $shell"
+__dx_shell=$1
+[ "$__dx_shell" ] || { __dx_shell=/bin/sh; command -v bash >/dev/null && __dx_shell=bash; }
+command -v "$__dx_shell" >/dev/null || fail "it has no $__dx_shell"
 "#;
 
 /// The leash: when the client goes away, in whatever way, `cat` sees the end of its input
@@ -31,27 +31,28 @@ const LEASH: &str = r#"{ trap '' HUP INT QUIT TERM; cat; kill -9 $$; } | "#;
 
 /// The supervisor reads a nonce, gives way to a shell (the text follows at `{shell}`), and
 /// reports with that nonce when it has ended. Lines that are no nonce belonged to a dead
-/// shell and are skipped. Where there's no room for another process it tries again: `\command
-/// eval` keeps that from ending dash and busybox, and leaves out what follows in it.
+/// shell and are skipped. Where there's no room for another process it tries again, as long as
+/// the leash is there: `\command eval` keeps that from ending dash and busybox, and leaves out
+/// what follows in it. The variables have names that no image exports, or commands would see them.
 const SUPERVISOR: &str = r#"
   trap : HUP INT QUIT TERM
-  while IFS= read -r nonce; do
-    case $nonce in
-      '#@'??????????????????????) nonce=${nonce#??} ;;
+  while IFS= read -r __dx_nonce; do
+    case $__dx_nonce in
+      '#@'??????????????????????) __dx_nonce=${__dx_nonce#??} ;;
       *) continue ;;
     esac
-    code=
-    until [ "$code" ]; do \command eval '{shell}; code=$?'; done
-    report "$nonce" "$code"
+    __dx_code=
+    until [ "$__dx_code" ]; do kill -0 $$ || exit; \command eval '{shell}; __dx_code=$?'; done
+    report "$__dx_nonce" "$__dx_code"
   done
 "#;
 
 /// A shell with its script on descriptor 3, so that commands have an empty stdin.
-const SCRIPTED: &str = r#"(exec "$shell" /dev/fd/3 3<&0 </dev/null 2>&9 8>&- 9>&-)"#;
+const SCRIPTED: &str = r#"(exec "$__dx_shell" /dev/fd/3 3<&0 </dev/null 2>&9 8>&- 9>&-)"#;
 
 /// A shell on the terminal, as a job in the foreground. A terminal is one stream, so one
 /// mark is enough: the other goes to /dev/null.
-const INTERACTIVE: &str = r#"(exec "$shell" </dev/tty 2>&8 8>&- 9>&-)"#;
+const INTERACTIVE: &str = r#"(exec "$__dx_shell" </dev/tty 2>&8 8>&- 9>&-)"#;
 
 /// Keeps what the leash copies where [`terminal`] can read it.
 const LETTERBOX: &str = r#"

@@ -66,8 +66,8 @@ impl Default for Limits {
 /// began, in hundredths of a second, the jobs that the shell had then, whether to look for what
 /// was left to init, and whether the shell itself gets it where there was nobody else. What is
 /// above the shell, the leash too, is never touched. What is to be killed is stopped when it's
-/// found, so that it starts nothing that would be missed. A shell that has ended has no group any
-/// more: this script's is the same.
+/// found, so that it starts nothing that would be missed. A shell that has ended is no argument:
+/// this script's group is the same as its.
 const SIGNAL: &str = r#"
 shell=$1 signal=$2 since=$3 jobs=$4 orphans=$5 alone=$6
 { read -r group </proc/"$shell"/cgroup || read -r group </proc/self/cgroup; } 2>/dev/null
@@ -274,14 +274,15 @@ impl Termination {
     }
 
     /// After the command has settled: kills what it has left behind, if it was ended. Says how
-    /// many there were.
-    pub fn sweep(&self) -> Option<Future<Result<String>>> {
+    /// many there were. Of a shell that has ended, another process may have the id by now.
+    pub fn sweep(&self, shell_ended: bool) -> Option<Future<Result<String>>> {
         self.cause?;
+        let shell = if shell_ended { "" } else { &self.shell };
         let since = self.uptime?.to_string();
         Some(run(
             &self.beside,
             SIGNAL,
-            [&self.shell, "KILL", &since, &self.jobs, ""],
+            [shell, "KILL", &since, &self.jobs, ""],
         ))
     }
 }

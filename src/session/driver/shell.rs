@@ -1,10 +1,12 @@
 //! What a driver has its shell do: a command, lines of ours around it, and a fresh shell
 //! where the old one has ended.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::io::AsyncWrite;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Driver, Run, SHELL_READY};
 use crate::error::{Error, Result};
@@ -16,8 +18,8 @@ use crate::session::termination::Termination;
 use crate::session::token::Token;
 use crate::session::{Fd, Future, Options};
 
-/// Looks for what a command has left behind: some 40 ms each.
-const SWEEPS: usize = 20;
+/// What a command has left behind is looked for so long: a look takes some 40 ms.
+const SWEEPING: Duration = Duration::from_secs(5);
 
 /// Tries to get a snapshot.
 const SNAPSHOTS: usize = 3;
@@ -64,7 +66,8 @@ where
         self.watch.end();
         let end = end?;
         run.ended = Some(termination.elapsed());
-        self.sweep(termination).await?;
+        let shell_ended = !matches!(end, End::Mark(_));
+        self.sweep(termination, shell_ended).await?;
         // Not in a shell that has ended, or that would show our line (`set -x`, `set -v`).
         if let (Some(before), End::Mark(report)) = (before, &end)
             && !report.contains(['x', 'v'])
@@ -78,24 +81,30 @@ where
         Ok(end)
     }
 
-    /// Kills what a command that was ended has left behind, until nothing of it is found.
-    async fn sweep(&mut self, termination: &mut Termination) -> Result<()> {
-        let mut counted = true;
-        for _ in 0..SWEEPS {
-            let Some(sweep) = termination.sweep() else {
+    /// Kills what a command that was ended has left behind, until nothing of it is found. Where
+    /// the engine refuses that, it's left.
+    async fn sweep(&mut self, termination: &mut Termination, shell_ended: bool) -> Result<()> {
+        let deadline = Instant::now() + SWEEPING;
+        let mut room = true;
+        while Instant::now() < deadline {
+            let Some(sweep) = termination.sweep(shell_ended) else {
                 return Ok(());
             };
-            counted = match self.meanwhile(sweep).await? {
-                Err(error @ (Error::Timeout { .. } | Error::Gone(_))) => return Err(error),
-                Err(_) => false,
-                Ok(count) if count.trim() == "0" => return Ok(()),
-                Ok(count) => count.trim().parse::<u32>().is_ok(),
+            let Ok(swept) = timeout_at(deadline, self.meanwhile(sweep)).await else {
+                break;
             };
+            let Ok(count) = swept? else {
+                return Ok(());
+            };
+            if count.trim() == "0" {
+                return Ok(());
+            }
+            room = count.trim().parse::<u32>().is_ok();
         }
-        if counted {
+        if room {
             return Ok(());
         }
-        let text = "it was given up: nothing can be run there to end what a command left behind";
+        let text = "it was given up: it has no room for what would end what a command left behind";
         Err(Error::Gone(text.into()))
     }
 
