@@ -8,6 +8,7 @@ const { join } = require('node:path')
 const { after, before, describe, test } = require('node:test')
 const { BASH, DockerRunner, inspect, started, timeout, typed } = require('./helpers.js')
 
+const DASH = 'docker-exec-napi/dash'
 const PROFILES = ['untrusted', 'default', 'none']
 const perl = (program) => `perl -e '${program}'`
 /** How many processes the container has. */
@@ -80,6 +81,12 @@ describe('a fork bomb is ended by its time limit, leaves nothing, and the runner
       })
     }
   }
+})
+
+test('a fork bomb whose processes are always others is ended by its time limit', { timeout }, async (t) => {
+  const runner = await started(t, { Image: DASH })
+  const error = await runner.exec('b() { b | b & }; b; sleep 1000', { timeout: 500, killGrace: 200 }).then(assert.fail, (error) => error)
+  assert.equal(error.code, 'ERR_TIMEOUT', error.message)
 })
 
 test('commands see the container\'s variables, whatever their names', { timeout }, async (t) => {

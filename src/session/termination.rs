@@ -66,7 +66,8 @@ impl Default for Limits {
 /// began, in hundredths of a second, the jobs that the shell had then, whether to look for what
 /// was left to init, and whether the shell itself gets it where there was nobody else. What is
 /// above the shell, the leash too, is never touched. What is to be killed is stopped when it's
-/// found, so that it starts nothing that would be missed. A shell that has ended is no argument:
+/// found, so that it starts nothing that would be missed; for another signal it's only looked a
+/// few times, since there may be new ones each time. A shell that has ended is no argument:
 /// this script's group is the same as its.
 const SIGNAL: &str = r#"
 shell=$1 signal=$2 since=$3 jobs=$4 orphans=$5 alone=$6
@@ -75,8 +76,8 @@ above=$shell
 while read -r line <"/proc/$above/stat" && set -- ${line##*) } && [ "$2" -gt 1 ]; do
   above=$2 jobs="$jobs $2 "
 done 2>/dev/null
-known=" $shell " found= more=1
-while [ "$more" ]; do
+known=" $shell " found= more=1 looks=5
+while [ "$more" ] && { [ "$signal" = KILL ] || [ $((looks -= 1)) -ge 0 ]; }; do
   more=
   for stat in /proc/[0-9]*/stat; do
     pid=${stat#/proc/} pid=${pid%/stat}
