@@ -42,6 +42,34 @@ describe('events', { timeout }, () => {
     assert.equal(await runner.run('true'), 0)
   })
 
+  test('a listener of start that throws fails its exec, which is aborted where it waits for input', async (t) => {
+    const runner = await started(t)
+    runner.once('start', () => { throw new Error('a listener') })
+    const events = log(runner)
+    const input = (async function * () { await new Promise(() => {}) })()
+    await assert.rejects(runner.exec('cat', { input }), /^Error: a listener$/)
+    assert.equal(await runner.run('true'), 0)
+    // 143 is SIGTERM; cat itself would end with 0.
+    assert.deepEqual(events, [['exit', '143'], ['start'], ['exit', '0']])
+  })
+
+  test('start comes once for a run that an exit listener begins', async (t) => {
+    const runner = await started(t)
+    const events = log(runner)
+    const second = new Promise((resolve) => runner.once('exit', () => resolve(runner.run('(exit 2)'))))
+    await runner.run('true')
+    await assert.rejects(second, bare(2))
+    assert.deepEqual(events, [['start'], ['exit', '0'], ['start'], ['exit', '2']])
+  })
+
+  test('an error of run() shows who awaits it', async (t) => {
+    const runner = await started(t)
+    const theCaller = async () => { await runner.run('sleep 1000') }
+    const failed = theCaller().then(assert.fail, (error) => error)
+    await runner.stop()
+    assert.match((await failed).stack, /at async theCaller/)
+  })
+
   test('container:stop comes once, however the container ends', async (t) => {
     const runner = await started(t)
     const events = log(runner)

@@ -274,3 +274,22 @@ test('what a listener of a stream throws is thrown, and its command settles', { 
   assert.equal(await said('seen'), '2 0 true')
   assert.equal((await exited).code, 0)
 })
+
+test('a listener that throws keeps no other from its event', { timeout }, async (t) => {
+  const { said, exited } = node(t, `
+    const thrown = []
+    process.on('uncaughtException', (error) => thrown.push(error.message))
+    const runner = new DockerRunner()
+    runner.start(options).then(async () => {
+      for (const name of ['shell:restart', 'exit']) runner.on(name, () => { throw new Error(name) })
+      const next = runner.run('exit 3').catch((code) => code)
+      let begun = 0
+      runner.on('start', () => begun++)
+      const last = runner.run('true')
+      say('seen', await next, await last, begun, thrown)
+      await runner.stop()
+    })
+  `, { options: mine().options() })
+  assert.equal(await said('seen'), '3 0 1 shell:restart,exit,exit')
+  assert.equal((await exited).code, 0)
+})

@@ -119,24 +119,22 @@ class Shell extends EventEmitter {
   #settle(detail) {
     const outputs = this.#outputs.get(detail.id) ?? []
     this.#outputs.delete(detail.id)
-    if (--this.#pending === 0) this.#hold(false)
-    try {
-      try {
-        for (const stream of [this.stream, ...outputs]) stream?.pull(true)
-      } finally {
-        this.#tell(detail)
-      }
-    } catch (error) {
-      // A listener's: the command comes to what it comes to.
-      process.nextTick(() => { throw error })
-    }
+    const more = --this.#pending > 0
+    if (!more) this.#hold(false)
+    for (const stream of [this.stream, ...outputs]) apart(() => stream?.pull(true))
+    if (detail.shellRestarted) apart(() => this.emit('shell:restart'))
+    if (!detail.failure) apart(() => this.emit('exit', String(detail.exitCode)))
+    if (more) apart(() => this.emit('start'))
     return detail.id === undefined ? exitCode(detail) : detail
   }
+}
 
-  #tell({ exitCode, failure, shellRestarted }) {
-    if (shellRestarted) this.emit('shell:restart')
-    if (!failure) this.emit('exit', String(exitCode))
-    if (this.#pending > 0) this.emit('start')
+/** Tells listeners: what one of them throws is thrown, and keeps nobody else from anything. */
+function apart(tell) {
+  try {
+    tell()
+  } catch (error) {
+    process.nextTick(() => { throw error })
   }
 }
 

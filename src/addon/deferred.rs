@@ -8,14 +8,14 @@ use napi::{Env, JsValue, check_status, sys};
 use super::Failure;
 use crate::error::Result;
 
-/// What the promise of a [`queued`] resolves with, or why there is none.
+/// The promise of a [`queued`], or why there is none.
 pub(super) type Queued<'env> = napi::Result<Either<PromiseRaw<'env, Unknown<'env>>, Failure>>;
 
 /// Settles a promise, once. One that never does is lost, with some bytes: only an environment
 /// that ends has no use for it.
 pub(super) struct Deferred(sys::napi_deferred);
 
-// SAFETY: it's passed between threads, and used only in `resolve`, on the thread of its `Env`.
+// SAFETY: it's passed between threads, and used only to settle, on the thread of its `Env`.
 unsafe impl Send for Deferred {}
 
 /// A promise that `queue` is given the other end of, unless it fails.
